@@ -1,0 +1,39 @@
+# The verbs of the project. Each does the set-up it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: demo test check bench format clean
+
+demo: $(STAMP)
+	@$(BIN)/adt-gateway demo $(ARGS)
+
+test: $(STAMP)
+	@.ci/packages test
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@.ci/packages test
+	$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv var dist .coverage*
+
+$(STAMP): .ci/requirements.lock pyproject.toml .ci/packages
+	@PYTHON=$(PYTHON) .ci/packages base
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked Python packages into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Everything that touches the world: store, audit, ingest, operations, alerts, web, command line."""

@@ -1,0 +1,1 @@
+"""Bytes from the DCC adaptor become communications, are journalled, counted and evaluated."""
