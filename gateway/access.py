@@ -1,0 +1,74 @@
+"""Who may do what: one table, used by every way in."""
+
+import enum
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from gateway.errors import NotPermitted
+
+
+class Role(enum.StrEnum):
+    """A person's or a machine's part in the work; somebody may have several."""
+
+    SUBMITTER = "submitter"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    ANALYST = "analyst"
+    AUDITOR = "auditor"
+    ADAPTOR = "adaptor"
+
+
+class Action(enum.StrEnum):
+    """What can be asked of the gateway over its interfaces."""
+
+    SUBMIT_FILE = "submit an ADT file"
+    WITHDRAW_FILE = "withdraw an ADT file"
+    APPROVE_FILE = "approve or reject an ADT file"
+    DELIVER_FILE = "deliver an ADT file"
+    ACKNOWLEDGE_FILE = "record that the DCC acknowledged an ADT file"
+    READ_FILES = "read ADT files"
+    READ_MONITORING = "read thresholds, rates and incidents"
+    CLOSE_INCIDENT = "close a candidate incident"
+    READ_AUDIT = "read the audit chain"
+    SEND_COMMUNICATIONS = "send service requests to be counted"
+
+
+_PEOPLE: Final = frozenset(Role) - {Role.ADAPTOR}
+
+PERMISSIONS: Final = MappingProxyType(
+    {
+        Action.SUBMIT_FILE: frozenset({Role.SUBMITTER}),
+        Action.WITHDRAW_FILE: frozenset({Role.SUBMITTER}),
+        Action.APPROVE_FILE: frozenset({Role.APPROVER}),
+        Action.DELIVER_FILE: frozenset({Role.OPERATOR, Role.SUBMITTER}),
+        Action.ACKNOWLEDGE_FILE: frozenset({Role.OPERATOR, Role.SUBMITTER}),
+        Action.READ_FILES: _PEOPLE,
+        Action.READ_MONITORING: _PEOPLE,
+        Action.CLOSE_INCIDENT: frozenset({Role.ANALYST}),
+        Action.READ_AUDIT: _PEOPLE,
+        Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),
+    }
+)
+"""The roles that may do each action."""
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who is known, with the roles they act in now."""
+
+    name: str
+    roles: frozenset[Role]
+
+    def may(self, action: Action) -> bool:
+        """Tell whether one of the roles allows *action*."""
+        return not self.roles.isdisjoint(PERMISSIONS[action])
+
+    def require(self, action: Action) -> None:
+        """Raise `NotPermitted`, naming the roles that may, unless one of ours does."""
+        if self.may(action):
+            return
+        wanted = " or ".join(sorted(PERMISSIONS[action]))
+        held = ", ".join(sorted(self.roles)) or "none"
+        msg = f"{self.name} may not {action}: this needs the role {wanted}, the access token has {held}"
+        raise NotPermitted("role_missing", msg, "Use an access token of a person who has that role.")

@@ -1,0 +1,1 @@
+"""Alerts: what the SOC is told, and the channels that tell it."""

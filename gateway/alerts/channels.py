@@ -1,0 +1,64 @@
+"""The channels an alert can take. `send` returns when the other side has it, or raises."""
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+from gateway.alerts.message import decode
+from gateway.mqtt import Broker
+
+
+class Channel(Protocol):
+    """One way to the SOC."""
+
+    @property
+    def name(self) -> str:
+        """How settings, metrics and the outbox call it."""
+        ...
+
+    async def send(self, message: bytes) -> None:
+        """Send an encoded `Alert`; it may come twice, with the same `id`."""
+        ...
+
+
+class MqttChannel:
+    """Publishes at `adt-gateway/<instance>/incidents/<number>` with QoS 1."""
+
+    name: Final = "mqtt"
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def send(self, message: bytes) -> None:
+        """Publish; raises `Unavailable` where the broker does not take it."""
+        await self._broker.publish(f"incidents/{decode(message).incident}", message)
+
+
+class FileChannel:
+    """Appends one line of JSON to a file and has it on disk before it returns."""
+
+    name: Final = "file"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def send(self, message: bytes) -> None:
+        """Append; raises `OSError` where it cannot be written."""
+        await asyncio.to_thread(self._append, message)
+
+    def _append(self, message: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            # One write of one line, so that readers never see half of it; where the disk is full the part
+            # that fitted is taken back, or the next line would be glued to it.
+            size = os.fstat(descriptor).st_size
+            line = message + b"\n"
+            if os.write(descriptor, line) != len(line):
+                os.ftruncate(descriptor, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,72 @@
+"""Takes alerts from the outbox to their channel, each channel for itself."""
+
+import asyncio
+import random
+from typing import Final
+
+import structlog
+
+from gateway.alerts.channels import Channel
+from gateway.clock import Clock
+from gateway.errors import Unavailable
+from gateway.metrics import ALERTS_FAILED, ALERTS_SENT
+from gateway.store.database import Database
+from gateway.store.outbox import WaitingAlert, mark_failed, mark_sent, next_alert
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+IDLE_SECONDS: Final = 5.0
+"""The outbox is looked at this often even when nobody rings: what a crash left behind is sent."""
+SEND_SECONDS: Final = 10.0
+"""A channel that does not answer within this has failed."""
+
+
+class Dispatcher:
+    """Sends what waits for one channel, oldest first; `ring` tells it that something came."""
+
+    def __init__(self, database: Database, channel: Channel, clock: Clock) -> None:
+        self._database = database
+        self._channel = channel
+        self._clock = clock
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Say that the outbox has something new."""
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            self._rung.clear()
+            async with self._database.read() as connection:
+                alert = await next_alert(connection, self._channel.name)
+            pause = IDLE_SECONDS if alert is None else alert.next_attempt_at - self._clock()
+            if alert is not None and pause <= 0:
+                await self._send(alert)
+            else:
+                await self._wait(min(max(pause, 0.05), IDLE_SECONDS))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._rung.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _send(self, alert: WaitingAlert) -> None:
+        """Send one alert. It is on record before: where we die in between, it is sent again, not lost."""
+        try:
+            await asyncio.wait_for(self._channel.send(alert.message), SEND_SECONDS)
+        except (Unavailable, OSError, TimeoutError) as error:
+            pause = min(FIRST_PAUSE * 2**alert.attempts, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+            log.warning("alert_not_sent", channel=self._channel.name, alert=alert.id, error=str(error))
+            ALERTS_FAILED.labels(self._channel.name).inc()
+            async with self._database.write() as connection:
+                await mark_failed(
+                    connection, alert, str(error) or type(error).__name__, int(self._clock() + pause)
+                )
+            return
+        async with self._database.write() as connection:
+            await mark_sent(connection, alert.id, int(self._clock()))
+        ALERTS_SENT.labels(self._channel.name).inc()

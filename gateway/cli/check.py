@@ -1,0 +1,63 @@
+"""Check ADT files without submitting them."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.output import as_json, print_json, talk
+from gateway.errors import ExitCode
+
+PathArgument = click.Path(path_type=Path)
+
+
+def show_faults(name: str, faults: list[dict[str, Any]]) -> None:
+    """Print one line for each fault, as compilers do, and its remedy below it."""
+    for fault in faults:
+        place = f"{name}:{fault['line']}:{fault['column']}"
+        column = f" {fault['column_name']}" if fault["column_name"] else ""
+        value = f" {fault['value']!r}" if fault["value"] else ""
+        print(f"{place}:{column} {fault['severity']}: {fault['message']}{value} [{fault['code']}]")
+        print(f"    {fault['remedy']}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=PathArgument)
+@as_json
+@click.pass_obj
+def check(config: Path, files: tuple[Path, ...], as_json: bool) -> int:
+    """Check ADT FILES against the profile; name every fault with file:line:column and a remedy."""
+    import msgspec
+
+    from gateway.operations.rules import load_rules
+    from gateway.settings import load_settings
+
+    rules = load_rules(load_settings(config))
+    code = ExitCode.DONE
+    for file in files:
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            talk(f"error: {file} cannot be read: {error.strerror} [file_unreadable]")
+            code = ExitCode.INVALID_INPUT
+            continue
+        result = rules.check(file.name, data, int(time.time()))
+        shown = msgspec.to_builtins(result)
+        if as_json:
+            del shown["thresholds"]
+            print_json(shown | {"file": str(file), "accepted": result.accepted})
+        else:
+            show_faults(str(file), shown["faults"] + shown["warnings"])
+            _summarise(file, result)
+        if not result.accepted:
+            code = ExitCode.INVALID_INPUT
+    return code
+
+
+def _summarise(file: Path, result: Any) -> None:
+    hidden = result.fault_count - len(result.faults)
+    if hidden:
+        talk(f"{file}: {hidden} more faults are not shown")
+    verdict = "accepted" if result.accepted else f"{result.fault_count} faults"
+    talk(f"{file}: {verdict}, {result.rows} rows, {result.warning_count} warnings, profile {result.profile}")

@@ -1,0 +1,103 @@
+"""Rates and candidate incidents."""
+
+from typing import Any
+
+import click
+
+from gateway.cli.client import ask
+from gateway.cli.output import as_json, print_json, table, talk
+from gateway.errors import ExitCode
+
+INCIDENTS = "/api/v1/incidents"
+
+
+@click.command()
+@as_json
+def rates(as_json: bool) -> int:
+    """Show every count beside its threshold, nearest to its level first; exit with 4 where one is passed."""
+    found = ask(lambda client: client.get("/api/v1/rates"))["rates"]
+    if as_json:
+        print_json(found)
+    elif not found:
+        talk("No thresholds are in force. Submit an ADT file: adt-gateway submit FILE")
+    else:
+        table(
+            ["user id", "class", "service", "window", "count", "warning", "quarantine", "headroom", "state"],
+            [_rate_row(rate) for rate in found],
+        )
+    return ExitCode.BREACH_FOUND if any(rate["state"] != "normal" for rate in found) else ExitCode.DONE
+
+
+def _rate_row(rate: dict[str, Any]) -> list[str]:
+    period = f"{rate['period_seconds']} s {rate['alignment']}"
+    levels = [
+        "-" if rate[name] is None else str(rate[name]) for name in ("warning", "quarantine", "headroom")
+    ]
+    state = rate["state"] + (" (exception)" if rate["exception"] else "")
+    return [
+        rate["user_id"],
+        rate["communication"],
+        rate["service"],
+        period,
+        str(rate["count"]),
+        *levels,
+        state,
+    ]
+
+
+@click.group(invoke_without_command=True)
+@click.option("--open", "only_open", is_flag=True, help="Only those that are open.")
+@as_json
+@click.pass_context
+def incidents(ctx: click.Context, only_open: bool, as_json: bool) -> None:
+    """List candidate incidents, newest first."""
+    if ctx.invoked_subcommand:
+        return
+    query = {"state": "open"} if only_open else {}
+    found = ask(lambda client: client.get(INCIDENTS, **query))["incidents"]
+    if as_json:
+        print_json(found)
+    elif not found:
+        talk("There are no candidate incidents.")
+    else:
+        rows = [[str(i["id"]), i["state"], i["level"], i["opened_at"], i["title"]] for i in found]
+        table(["number", "state", "level", "opened", "title"], rows)
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@as_json
+def show(number: int, as_json: bool) -> None:
+    """Show incident NUMBER: threshold, who set it, count and the requests in excess."""
+    found = ask(lambda client: client.get(f"{INCIDENTS}/{number}"))
+    if as_json:
+        print_json(found)
+        return
+    _show_values(found)
+
+
+def _show_values(values: dict[str, Any], indent: str = "") -> None:
+    for name, value in values.items():
+        label = f"{indent}{name.replace('_', ' ')}"
+        if isinstance(value, dict):
+            print(f"{label}:")
+            _show_values(value, indent + "  ")
+        elif isinstance(value, list):
+            print(f"{label}:")
+            for item in value:
+                print(f"{indent}  {' '.join(map(str, item.values())) if isinstance(item, dict) else item}")
+        elif value not in (None, ""):
+            print(f"{label}: {value}")
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@click.option("--reason", required=True, help="What was found; it goes on record and to the SOC.")
+@as_json
+def close(number: int, reason: str, as_json: bool) -> None:
+    """Close incident NUMBER."""
+    closed = ask(lambda client: client.post(f"{INCIDENTS}/{number}/close", {"reason": reason}))
+    if as_json:
+        print_json(closed)
+    else:
+        talk(f"Candidate incident {number} is closed.")

@@ -1,0 +1,20 @@
+"""Run the daemon."""
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.output import talk
+
+
+@click.command()
+@click.pass_obj
+def serve(config: Path) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C."""
+    from gateway.daemon import run_daemon
+    from gateway.logs import configure_logs
+    from gateway.settings import load_settings
+
+    settings = load_settings(config)
+    configure_logs(settings.log)
+    run_daemon(settings, lambda address: talk(f"adt-gateway listens on {address}"))

@@ -1,0 +1,157 @@
+"""Prepare and look at the PKCS#11 token, on the daemon's machine. Nothing here signs files."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gateway.cli.output import as_json, print_json, talk
+from gateway.errors import InvalidInput, SettingsError, TokenUnavailable
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from hsm.config import TokenConfig
+    from hsm.token import Token
+
+Result = TypeVar("Result")
+
+
+def _load(config: Path) -> tuple["Settings", "TokenConfig"]:
+    from gateway.operations.signing import token_config
+    from gateway.settings import load_settings
+
+    settings = load_settings(config)
+    if settings.token is None:
+        msg = f"{config} has no section [token]"
+        raise SettingsError("token_not_set", msg, "Fill it in; see docs/token.md.")
+    settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings, token_config(settings.token, settings.data_directory)
+
+
+def _with_token(config: "TokenConfig", work: Callable[["Token"], Awaitable[Result]]) -> Result:
+    from hsm.errors import TokenError
+    from hsm.token import Token
+
+    async def run() -> Result:
+        async with Token(config) as token:
+            return await work(token)
+
+    try:
+        return asyncio.run(run())
+    except TokenError as error:
+        raise TokenUnavailable(error.code, error.message, error.remedy) from error
+
+
+def _record(config: Path, action: str, detail: dict[str, Any]) -> None:
+    """Put on record what was done to the token: every use of its key is accounted for."""
+    from gateway.audit.record import Entry
+    from gateway.cli.user import local_account, with_store
+    from gateway.store.audit_log import append_record
+    from gateway.store.database import Database
+
+    async def work(database: Database) -> None:
+        async with database.write() as connection:
+            await append_record(connection, Entry(local_account(), action, "token", detail), time.time())
+
+    with_store(config, work)
+
+
+@click.group()
+def token() -> None:
+    """Prepare and look at the PKCS#11 token. There is no verb that signs: approval does."""
+
+
+@token.command()
+@click.option("--key-type", type=click.Choice(["ec-p256", "rsa-2048"]), default="ec-p256", show_default=True)
+@click.option(
+    "--so-pin-file",
+    type=click.Path(path_type=Path),
+    help="File with the security officer's PIN; "
+    "made with a random one beside the PIN file if it is not there.",
+)
+@click.pass_obj
+def init(config: Path, key_type: str, so_pin_file: Path | None) -> None:
+    """Make a token and its key pair; for SoftHSM its folder and PIN files too. What is there is kept."""
+    from hsm.initialise import ensure_pin_file, prepare_softhsm
+    from hsm.model import KeyType
+
+    settings, where = _load(config)
+    assert settings.token is not None  # noqa: S101 - _load refuses settings without a token
+    if settings.token.softhsm_config:
+        prepare_softhsm(settings.token.softhsm_config.parent)
+    so_pin = so_pin_file or settings.token.pin_file.with_name("so-pin")
+    ensure_pin_file(settings.token.pin_file)
+    ensure_pin_file(so_pin)
+    described = _with_token(where, lambda found: found.initialise(so_pin, KeyType(key_type)))
+    detail = {"serial": described.serial, "label": described.label, "key": str(described.key_type)}
+    _record(config, "token.initialised", detail)
+    talk(
+        f"Token {described.label} ({described.serial}) has a new key: {described.key_type}, not extractable."
+    )
+    talk("Next: adt-gateway token csr --common-name NAME, then adt-gateway token import CERTIFICATES")
+
+
+@token.command()
+@click.option("--common-name", required=True, help="Common name of the certificate.")
+@click.option("--organisation", help="Organisation.")
+@click.option("--eui64", help="EUI-64 for x500UniqueIdentifier.")
+@click.pass_obj
+def csr(config: Path, common_name: str, organisation: str | None, eui64: str | None) -> None:
+    """Print a certificate signing request for the key on the token."""
+    _, where = _load(config)
+    _record(config, "token.csr_requested", {"common_name": common_name})
+    print(_with_token(where, lambda found: found.csr(common_name, organisation, eui64)), end="")
+
+
+@token.command("import")
+@click.argument("certificates", type=click.Path(path_type=Path))
+@click.pass_obj
+def import_(config: Path, certificates: Path) -> None:
+    """Put the certificate issued for the key, and its issuers, on the token; checked before."""
+    _, where = _load(config)
+    try:
+        pem = certificates.read_bytes()
+    except OSError as error:
+        msg = f"{certificates} cannot be read: {error.strerror}"
+        raise InvalidInput("file_unreadable", msg, "Correct the path.") from error
+    described = _with_token(where, lambda found: found.import_certificates(pem))
+    certificate = described.certificate
+    assert certificate is not None  # noqa: S101 - it was just imported
+    detail = {"certificate_serial": certificate.serial, "subject": certificate.subject}
+    _record(config, "token.certificate_imported", detail)
+    talk(
+        f"Certificate {certificate.serial} of {certificate.subject} is on the token, valid to {certificate.not_after}."
+    )
+
+
+@token.command()
+@as_json
+@click.pass_obj
+def show(config: Path, as_json: bool) -> None:
+    """Show the token, the attributes of its key, its certificate and what is left of the PIN's tries."""
+    import msgspec
+
+    _, where = _load(config)
+    described = msgspec.to_builtins(_with_token(where, lambda found: found.describe()))
+    if as_json:
+        print_json(described)
+        return
+    for name, value in described.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key.replace('_', ' ')} {item}" for key, item in value.items())  # noqa: PLW2901
+        print(f"{name.replace('_', ' '):>16}  {value}")
+
+
+@token.command("forget-refusal")
+@click.pass_obj
+def forget(config: Path) -> None:
+    """Allow the PIN that the token refused to be offered once more."""
+    from hsm.pin import forget_refusal
+
+    _, where = _load(config)
+    forget_refusal(where.refusal_file)
+    _record(config, "token.refusal_forgotten", {})
+    talk("The refusal is forgotten; the PIN will be offered once more.")

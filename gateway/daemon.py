@@ -1,0 +1,197 @@
+"""The daemon: puts the parts together, runs them, and stops them in order."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from gateway import tasks
+from gateway.alerts.channels import Channel, FileChannel, MqttChannel
+from gateway.alerts.dispatcher import Dispatcher
+from gateway.clock import Clock, system_clock
+from gateway.errors import Conflict
+from gateway.health import Health
+from gateway.ingest.counting import Counting
+from gateway.ingest.intake import Intake
+from gateway.ingest.receive import Receiver
+from gateway.ingest.recorder import Recorder
+from gateway.mqtt import Broker
+from gateway.operations.delivery import Delivery
+from gateway.operations.files import Files
+from gateway.operations.in_force import InForce
+from gateway.operations.incidents import Incidents
+from gateway.operations.rules import FileRules, load_rules
+from gateway.operations.signing import Signing, token_config
+from gateway.settings import Settings
+from gateway.store.database import Database, open_database
+from gateway.store.migrate import migrate
+from gateway.web.app import make_app
+from gateway.web.services import Services
+from hsm.model import Container
+from hsm.token import Token
+
+log = structlog.get_logger(__name__)
+
+ADDRESS_FILE: Final = "address"
+"""In the data directory while the daemon runs: where it listens."""
+
+STOP_SECONDS: Final = 10.0
+"""How long requests under way may take when the daemon stops."""
+
+Announce = Callable[[str], None]
+
+
+def run_daemon(settings: Settings, announce: Announce) -> None:
+    """Run until SIGTERM or SIGINT; *announce* gets the address once the daemon is ready.
+
+    When it returns, everything that was acknowledged is on disk and counted.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, announce, system_clock))
+
+
+async def _serve(settings: Settings, announce: Announce, clock: Clock) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_only_daemon(settings.data_directory))
+        database = open_database(settings)
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        parts = await stack.enter_async_context(_parts(settings, database, clock))
+        await parts.intake.recover()
+        await parts.run(stop, announce)
+    log.info("stopped", durable="everything acknowledged is on disk and counted")
+
+
+@contextmanager
+def _only_daemon(folder: Path) -> Iterator[None]:
+    """Hold the lock of the data directory: two daemons on one store would count twice."""
+    with (folder / "daemon.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            msg = f"another daemon works on {folder}"
+            raise Conflict("daemon_running", msg, "Stop it first, or set another data_directory.") from None
+        yield
+
+
+class Parts:
+    """The parts of a running daemon."""
+
+    def __init__(
+        self, settings: Settings, database: Database, rules: FileRules, token: Token | None, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self.health = Health()
+        self._broker = Broker(settings.mqtt, settings.instance, self._on_message) if settings.mqtt else None
+        channels = _channels(settings, self._broker)
+        names = tuple(channel.name for channel in channels)
+        self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
+        recorder = Recorder(database, settings.instance, names, rules.service_name, self._ring)
+        horizon = settings.ingest.deduplication_seconds
+        self._counting = Counting(database, recorder, self.health, clock, horizon)
+        self.intake = Intake(database, self._counting, settings.ingest, clock)
+        self._receiver = Receiver(self.intake, rules.catalogue.classify, clock)
+        trust = settings.token.trust_file if settings.token else None
+        container = Container(rules.profile.container)
+        self._signing = Signing(database, token, trust, container, self.health, clock)
+        self._delivery = Delivery(database, settings.delivery_folder, clock)
+        self._in_force = InForce(database, rules, self._counting, clock)
+        self._services = Services(
+            database=database,
+            clock=clock,
+            receiver=self._receiver,
+            files=Files(database, rules, clock),
+            signing=self._signing,
+            delivery=self._delivery,
+            in_force=self._in_force,
+            counting=self._counting,
+            incidents=Incidents(database, settings.instance, names, self._ring, clock),
+            health=self.health,
+            channels=names,
+        )
+
+    def _ring(self) -> None:
+        for dispatcher in self._dispatchers.values():
+            dispatcher.ring()
+
+    async def _on_message(self, payload: bytes) -> None:
+        await self._receiver.message(payload)
+
+    async def run(self, stop: asyncio.Event, announce: Announce) -> None:
+        """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
+        async with asyncio.TaskGroup() as group:
+            running = [
+                tasks.start(group, "intake", self.intake.run()),
+                tasks.start(group, "in-force", self._in_force.run()),
+                tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
+                tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
+            ]
+            for name, dispatcher in self._dispatchers.items():
+                work = tasks.supervise(f"alerts-{name}", dispatcher.run)
+                running.append(tasks.start(group, f"alerts-{name}", work))
+            if self._broker:
+                running.append(tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run)))
+                running.append(tasks.start(group, "mqtt-health", self._watch_broker(self._broker)))
+            async with self._listening() as address:
+                announce(address)
+                await stop.wait()
+                log.info("stopping")
+            for task in running:
+                task.cancel()
+
+    async def _watch_broker(self, broker: Broker) -> None:
+        while True:
+            detail = "" if broker.connected else "the MQTT broker is not connected; it is tried again"
+            self.health.report("broker", works=broker.connected, detail=detail)
+            await asyncio.sleep(0.5)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[str]:
+        """Listen, and leave the address in a file; at the end let requests under way finish."""
+        http = self._settings.http
+        runner = web.AppRunner(make_app(self._services), access_log=None, shutdown_timeout=STOP_SECONDS)
+        await runner.setup()
+        file = self._settings.data_directory / ADDRESS_FILE
+        try:
+            await web.TCPSite(runner, http.host, http.port).start()
+            host, port = runner.addresses[0][:2]
+            address = f"http://{host}:{port}"
+            unfinished = file.with_suffix(".unfinished")
+            unfinished.write_text(address + "\n", encoding="ascii")
+            unfinished.replace(file)
+            log.info("listening", address=address, pid=os.getpid())
+            yield address
+        finally:
+            file.unlink(missing_ok=True)
+            await runner.cleanup()
+
+
+@asynccontextmanager
+async def _parts(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Parts]:
+    token = Token(token_config(settings.token, settings.data_directory)) if settings.token else None
+    try:
+        yield Parts(settings, database, load_rules(settings), token, clock)
+    finally:
+        if token is not None:
+            await token.close()
+
+
+def _channels(settings: Settings, broker: Broker | None) -> list[Channel]:
+    channels: list[Channel] = []
+    if settings.alerts.file:
+        channels.append(FileChannel(settings.alerts.file))
+    if broker and settings.alerts.mqtt:
+        channels.append(MqttChannel(broker))
+    return channels

@@ -1,0 +1,175 @@
+"""The count: one monitor, fed from the journal, whose changes are recorded before anything else happens."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from typing import Final
+
+import stamina
+import structlog
+
+from gateway.clock import Clock
+from gateway.errors import Unavailable
+from gateway.health import Health
+from gateway.ingest.recorder import ExcessRequest, Recorder
+from gateway.metrics import BREACHES, MISPLACED, OPEN_EPISODES, THRESHOLDS_IN_FORCE
+from gateway.store.database import Database
+from gateway.store.episodes import read_open_episodes
+from gateway.store.journal import JournalRow, Observation, newest_group, prune_journal, read_journal
+from gateway.store.thresholds import thresholds_in_force
+from thresholds.breach import Breach, Change, Placement, Rate
+from thresholds.model import Threshold, ThresholdKey
+from thresholds.monitor import Kind, Monitor
+from thresholds.window import LATENESS
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PERIOD: Final = 31 * 86_400
+"""P31D: no window looks further back."""
+
+PRUNE_SECONDS: Final = 3600
+"""How often old journal rows are deleted."""
+
+
+class Counting:
+    """Owns the monitor. One lock orders all that changes it: groups, time, thresholds."""
+
+    def __init__(
+        self, database: Database, recorder: Recorder, health: Health, clock: Clock, deduplication_seconds: int
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._health = health
+        self._clock = clock
+        self._deduplication_seconds = deduplication_seconds
+        self._lock = asyncio.Lock()
+        self._monitor = Monitor((), 0)
+        self._thresholds: tuple[Threshold, ...] = ()
+        self._pruned_at = 0.0
+
+    async def recover(self) -> AsyncIterator[JournalRow]:
+        """Rebuild the monitor from the store, yielding each journal row for whoever else needs it.
+
+        A group is counted and its breaches recorded before the next is journalled, so that only the last
+        row may lack its record: it is counted once more as if it had just arrived, and what it brings
+        about that is on record already changes nothing.
+        """
+        now = int(self._clock())
+        async with self._database.read() as connection:
+            self._thresholds = await thresholds_in_force(connection)
+            episodes = await read_open_episodes(connection)
+            newest = await newest_group(connection)
+        since = (now if newest is None else min(now, newest.received_at)) - self._horizon()
+        self._monitor = Monitor(self._thresholds, now if newest is None else newest.received_at)
+        counts: Counter[tuple[Kind, int]] = Counter()
+        last: JournalRow | None = None
+        async for row in read_journal(self._database, since):
+            yield row
+            if last is not None:
+                counts.update(map(_place, last.observations))
+            last = row
+        self._seed(counts)
+        await self._record(self._monitor.restore(episodes), ())
+        if last is not None:
+            await self.count(last.observations)
+        await self.tick()
+        self._show()
+        log.info("recovered", thresholds=len(self._thresholds), open_episodes=len(episodes))
+
+    def _horizon(self) -> int:
+        longest = max((t.period.seconds for t in self._thresholds), default=0)
+        return max(longest + 2 * LATENESS, self._deduplication_seconds)
+
+    def _seed(self, counts: Counter[tuple[Kind, int]], only: Collection[ThresholdKey] | None = None) -> None:
+        for (kind, second), n in counts.items():
+            self._monitor.seed(kind, second, n, only)
+
+    async def count(self, observations: Sequence[Observation]) -> None:
+        """Count what was journalled; return when its breaches are on record."""
+        async with self._lock:
+            changes: list[Change] = []
+            excess: list[ExcessRequest] = []
+            for observation in observations:
+                observed = self._monitor.observe(
+                    observation.communication,
+                    observation.observed_at_ms // 1000,
+                    observation.received_at_ms // 1000,
+                )
+                if observed.placement is not Placement.ON_TIME:
+                    MISPLACED.labels(observed.placement).inc()
+                changes.extend(observed.changes)
+                excess.extend(ExcessRequest(episode, observation) for episode in observed.excess)
+            await self._record(changes, excess)
+
+    async def tick(self) -> None:
+        """Let time pass: episodes end, levels change at their second."""
+        async with self._lock:
+            await self._record(self._monitor.advance(int(self._clock())), ())
+        if self._clock() - self._pruned_at > PRUNE_SECONDS:
+            await self._prune()
+
+    async def replace_thresholds(self) -> None:
+        """Take the thresholds that are in force now from the store; counts and episodes that stay, stay."""
+        async with self._database.read() as connection:
+            self._thresholds = await thresholds_in_force(connection)
+        async with self._lock:
+            now = int(self._clock())
+            replaced = self._monitor.replace(self._thresholds, now)
+            await self._record(replaced.changes, ())
+            if replaced.added:
+                counts: Counter[tuple[Kind, int]] = Counter()
+                async for row in read_journal(self._database, now - self._horizon()):
+                    counts.update(map(_place, row.observations))
+                self._seed(counts, frozenset(replaced.added))
+            await self._record(self._monitor.advance(now), ())
+            self._show()
+
+    def rates(self) -> Iterator[Rate]:
+        """Return every count beside its threshold, as of the last tick."""
+        return self._monitor.rates()
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The thresholds in force."""
+        return self._thresholds
+
+    async def _record(self, changes: Sequence[Change], excess: Sequence[ExcessRequest]) -> None:
+        """Put changes on record, however long that takes: until then nothing more is counted."""
+        if not changes and not excess:
+            return
+        open_episodes = tuple(self._monitor.open_episodes())
+        async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
+            with attempt:
+                if attempt.num > 1:
+                    self._health.report("recording", works=False, detail="breaches wait to be recorded")
+                await self._recorder.record(changes, excess, open_episodes, self._clock())
+        self._health.report("recording", works=True)
+        for change in changes:
+            if isinstance(change, Breach):
+                BREACHES.labels(change.level).inc()
+        self._show()
+
+    def _show(self) -> None:
+        OPEN_EPISODES.set(sum(1 for _ in self._monitor.open_episodes()))
+        THRESHOLDS_IN_FORCE.set(len(self._thresholds))
+
+    async def _prune(self) -> None:
+        self._pruned_at = self._clock()
+        oldest = int(self._clock()) - max(LONGEST_PERIOD + 2 * LATENESS, self._deduplication_seconds)
+        async with self._database.write() as connection:
+            pruned = await prune_journal(connection, oldest)
+        if pruned:
+            log.info("journal_pruned", rows=pruned)
+
+
+def _place(observation: Observation) -> tuple[Kind, int]:
+    """Return what an observation touches and the second at which the monitor counted it."""
+    sent = observation.communication
+    observed, received = observation.observed_at_ms // 1000, observation.received_at_ms // 1000
+    kind = (
+        sent.originator,
+        sent.communication_class,
+        sent.service_reference,
+        sent.service_reference_variant,
+    )
+    return kind, observed if received - LATENESS <= observed <= received else received

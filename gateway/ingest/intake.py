@@ -1,0 +1,141 @@
+"""The way in: a bounded queue, group commits to the journal, acknowledgement after them, then the count."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from gateway.clock import Clock
+from gateway.errors import GatewayError, Unavailable
+from gateway.ingest.counting import Counting
+from gateway.ingest.deduplication import Deduplication, Identity, identity
+from gateway.metrics import COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUED
+from gateway.settings import Ingest
+from gateway.store.database import Database
+from gateway.store.journal import Observation, append_group
+from thresholds.model import CommunicationClass
+
+log = structlog.get_logger(__name__)
+
+GROUP_LIMIT: Final = 5000
+"""Communications in one journal row at the most: bounds how long one commit holds the others up."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a delivery, once it is durable."""
+
+    accepted: int
+    duplicate: int
+
+
+class Intake:
+    """Takes deliveries from every source; `take` returns when they are on disk."""
+
+    def __init__(self, database: Database, counting: Counting, settings: Ingest, clock: Clock) -> None:
+        self._database = database
+        self._counting = counting
+        self._settings = settings
+        self._clock = clock
+        self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
+        self._queued = 0
+        self._deduplication = Deduplication(settings.deduplication_seconds)
+
+    async def take(self, observations: Sequence[Observation]) -> Taken:
+        """Count *observations* once each; return after the commit.
+
+        Raises `Unavailable` where the queue is full or the journal cannot commit: then nothing was counted.
+        """
+        if not observations:
+            return Taken(0, 0)
+        if self._queued + len(observations) > self._settings.queue_limit:
+            msg = f"{self._queued} communications wait already (limit {self._settings.queue_limit})"
+            raise Unavailable("queue_full", msg, "Send it again a little later.")
+        done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        self._add(len(observations))
+        self._queue.put_nowait((observations, done))
+        return await done
+
+    def _add(self, change: int) -> None:
+        self._queued += change
+        QUEUED.set(self._queued)
+
+    async def recover(self) -> None:
+        """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`."""
+        async for row in self._counting.recover():
+            keys = [identity(observation.communication) for observation in row.observations]
+            self._deduplication.remember(keys, row.received_at)
+
+    async def run(self) -> None:
+        """Commit and count for ever."""
+        while True:
+            deliveries = [await self._queue.get()]
+            await asyncio.sleep(self._settings.group_milliseconds / 1000)
+            size = len(deliveries[0][0])
+            while not self._queue.empty() and size < GROUP_LIMIT:
+                deliveries.append(self._queue.get_nowait())
+                size += len(deliveries[-1][0])
+            try:
+                await self._commit(deliveries)
+            finally:
+                self._add(-size)
+
+    async def _commit(self, deliveries: list[tuple[Sequence[Observation], asyncio.Future[Taken]]]) -> None:
+        fresh: dict[Identity, Observation] = {}
+        answers: list[tuple[asyncio.Future[Taken], Taken]] = []
+        for observations, done in deliveries:
+            accepted = 0
+            for observation in observations:
+                key = identity(observation.communication)
+                if key not in self._deduplication and key not in fresh:
+                    fresh[key] = observation
+                    accepted += 1
+            answers.append((done, Taken(accepted, len(observations) - accepted)))
+        now = int(self._clock())
+        group = list(fresh.values())
+        if group:
+            try:
+                await self._journal(group, now)
+            except GatewayError as error:
+                log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
+                _answer_all(answers, error)
+                return
+            self._deduplication.remember(fresh, now)
+        for done, taken in answers:
+            if not done.done():
+                done.set_result(taken)
+            DUPLICATES.inc(taken.duplicate)
+        if group:
+            _report(group)
+            await self._counting.count(group)
+
+    async def _journal(self, group: list[Observation], now: int) -> None:
+        started = time.perf_counter()
+        async with self._database.write() as connection:
+            await append_group(connection, group, now)
+        COMMIT_SECONDS.observe(time.perf_counter() - started)
+
+
+def _answer_all(answers: list[tuple[asyncio.Future[Taken], Taken]], error: GatewayError) -> None:
+    for done, _ in answers:
+        if not done.done():
+            done.set_exception(Unavailable(error.code, error.message, error.remedy))
+
+
+def _report(group: list[Observation]) -> None:
+    """Show what was counted in the metrics, and say aloud what the catalogue does not know."""
+    unknown = [
+        o.communication for o in group if o.communication.communication_class is CommunicationClass.UNKNOWN
+    ]
+    for observation in group:
+        COMMUNICATIONS.labels(observation.communication.communication_class).inc()
+    if unknown:
+        log.warning(
+            "unknown_service",
+            communications=len(unknown),
+            service_reference_variant=unknown[0].service_reference_variant,
+            command_variant=unknown[0].command_variant,
+            user_id=unknown[0].originator,
+        )

@@ -1,0 +1,62 @@
+"""Every metric of the daemon. No label holds a device or a request."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry()
+
+COMMUNICATIONS: Final = Counter(
+    "adt_gateway_communications",
+    "Communications counted, by class.",
+    ["communication_class"],
+    registry=REGISTRY,
+)
+DUPLICATES: Final = Counter(
+    "adt_gateway_duplicates",
+    "Communications that were known already and not counted again.",
+    registry=REGISTRY,
+)
+REJECTED: Final = Counter(
+    "adt_gateway_rejected", "Messages refused, by code; nothing was counted.", ["code"], registry=REGISTRY
+)
+MISPLACED: Final = Counter(
+    "adt_gateway_misplaced",
+    "Communications counted at their arrival because they came over five minutes late or from the future.",
+    ["placement"],
+    registry=REGISTRY,
+)
+QUEUED: Final = Gauge(
+    "adt_gateway_queued_communications", "Communications that wait for their commit.", registry=REGISTRY
+)
+COMMIT_SECONDS: Final = Histogram(
+    "adt_gateway_commit_seconds",
+    "How long one group commit of the journal took.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+    registry=REGISTRY,
+)
+BREACHES: Final = Counter("adt_gateway_breaches", "Breaches, by level.", ["level"], registry=REGISTRY)
+OPEN_EPISODES: Final = Gauge("adt_gateway_open_episodes", "Episodes open now.", registry=REGISTRY)
+THRESHOLDS_IN_FORCE: Final = Gauge(
+    "adt_gateway_thresholds_in_force", "Thresholds in force, exceptions included.", registry=REGISTRY
+)
+ALERTS_SENT: Final = Counter(
+    "adt_gateway_alerts_sent", "Alerts taken, by channel.", ["channel"], registry=REGISTRY
+)
+ALERTS_FAILED: Final = Counter(
+    "adt_gateway_alerts_failed",
+    "Attempts to send an alert that failed, by channel.",
+    ["channel"],
+    registry=REGISTRY,
+)
+ALERTS_WAITING: Final = Gauge(
+    "adt_gateway_alerts_waiting", "Alerts not taken yet, by channel.", ["channel"], registry=REGISTRY
+)
+SIGNATURES: Final = Counter("adt_gateway_signatures", "Files signed on the token.", registry=REGISTRY)
+SIGNING_FAILURES: Final = Counter(
+    "adt_gateway_signing_failures", "Attempts to sign that failed, by code.", ["code"], registry=REGISTRY
+)
+LAST_SIGNATURE: Final = Gauge(
+    "adt_gateway_last_signature_timestamp_seconds", "When a file was last signed.", registry=REGISTRY
+)
+READY: Final = Gauge("adt_gateway_ready", "Whether a part works (1) or not (0).", ["part"], registry=REGISTRY)

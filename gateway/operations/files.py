@@ -1,0 +1,218 @@
+"""The life of an ADT file: submitted, approved by a second person, delivered, acknowledged."""
+
+import asyncio
+import re
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.access import Action, Person
+from gateway.audit.record import Entry
+from gateway.clock import Clock
+from gateway.errors import Conflict, InvalidInput, NotPermitted
+from gateway.operations.rules import FileRules
+from gateway.store.adt_files import (
+    FileState,
+    StoredFile,
+    find_live_copy,
+    get_file,
+    insert_file,
+    list_files,
+    move_file,
+)
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
+from thresholds.adt_file import AdtCheck
+
+FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.csv")
+"""Plain names alone: they become names of files in the delivery folder."""
+
+FAULTS_RECORDED: Final = 20
+"""Faults that the audit record of a refused file lists; the person gets all of them."""
+
+
+REASON_LIMIT: Final = 500
+"""Characters of a reason."""
+
+
+class RefusedFile(InvalidInput):
+    """The file has faults; *check* lists them."""
+
+    def __init__(self, name: str, check: AdtCheck) -> None:
+        msg = f"{name} has {check.fault_count} fault{'s' if check.fault_count != 1 else ''} and was not accepted"
+        super().__init__("adt_file_refused", msg, "Mend every line that is named and submit it again.")
+        self.check = check
+
+
+class Files:
+    """What people do with ADT files. Every method is one transaction with its audit record."""
+
+    def __init__(self, database: Database, rules: FileRules, clock: Clock) -> None:
+        self._database = database
+        self._rules = rules
+        self._clock = clock
+
+    async def submit(self, person: Person, name: str, data: bytes) -> tuple[StoredFile, AdtCheck]:
+        """Check a file and keep it for approval.
+
+        Raises `RefusedFile` where it has faults (its bytes are not kept, their hash is on record) and
+        `Conflict` where the same bytes are on their way already.
+        """
+        person.require(Action.SUBMIT_FILE)
+        if not FILE_NAME.fullmatch(name):
+            remedy = "Use letters, digits, dot, hyphen and underscore, ending in .csv."
+            raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
+        now = self._clock()
+        check = await asyncio.to_thread(self._rules.check, name, data, int(now))
+        if not check.accepted:
+            await self._record_refusal(person, name, len(data), check, now)
+            raise RefusedFile(name, check)
+        async with self._database.write() as connection:
+            copy = await find_live_copy(connection, check.sha256)
+            if copy is not None:
+                msg = f"the same bytes are ADT file {copy.id} already ({copy.state}, by {copy.submitted_by})"
+                raise Conflict("adt_file_duplicate", msg, f"Look at it: adt-gateway files {copy.id}")
+            file_id = await insert_file(
+                connection,
+                name=name,
+                profile=self._rules.profile.id,
+                sha256=check.sha256,
+                content=data,
+                row_count=len(check.thresholds),
+                effective_from=first_effective(check),
+                submitted_by=person.name,
+                submitted_at=int(now),
+            )
+            file = await get_file(connection, file_id)
+            detail = {"name": name, "sha256": file.sha256, "rows": file.row_count, "profile": file.profile}
+            await self._record(connection, person.name, "submitted", file, now, detail)
+        return file, check
+
+    async def _record_refusal(
+        self, person: Person, name: str, size: int, check: AdtCheck, now: float
+    ) -> None:
+        faults = [f"{f.line}:{f.column} {f.code}" for f in check.faults[:FAULTS_RECORDED]]
+        detail = {
+            "name": name,
+            "sha256": check.sha256,
+            "bytes": size,
+            "fault_count": check.fault_count,
+            "faults": faults,
+        }
+        async with self._database.write() as connection:
+            await append_record(connection, Entry(person.name, "adt_file.refused", "adt-file", detail), now)
+
+    async def approve(self, person: Person, file_id: int) -> StoredFile:
+        """Approve a file that somebody else submitted; an approved one is returned as it is.
+
+        Raises `NotPermitted` (`second_person_required`) for the person who submitted it; the attempt is on
+        record.
+        """
+        person.require(Action.APPROVE_FILE)
+        now = self._clock()
+        async with self._database.write() as connection:
+            file = await get_file(connection, file_id)
+            own = file.submitted_by == person.name
+            if own:
+                await self._record(connection, person.name, "approval_refused", file, now)
+            elif file.state is not FileState.APPROVED:
+                _expect(file, FileState.SUBMITTED)
+                detail = {"name": file.name, "sha256": file.sha256, "submitted_by": file.submitted_by}
+                number = await self._record(connection, person.name, "approved", file, now, detail)
+                file = await move_file(
+                    connection,
+                    file,
+                    FileState.APPROVED,
+                    approved_by=person.name,
+                    approved_at=int(now),
+                    approval_record=number,
+                )
+        if own:
+            msg = f"{person.name} submitted ADT file {file_id} and so cannot approve it"
+            raise NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
+        return file
+
+    async def reject(self, person: Person, file_id: int, reason: str) -> StoredFile:
+        """Reject a submitted file, with a reason."""
+        person.require(Action.APPROVE_FILE)
+        return await self._end(person, file_id, reason, FileState.REJECTED, (FileState.SUBMITTED,))
+
+    async def withdraw(self, person: Person, file_id: int, reason: str) -> StoredFile:
+        """Withdraw one's own file before it is signed, with a reason."""
+        person.require(Action.WITHDRAW_FILE)
+        allowed = (FileState.SUBMITTED, FileState.APPROVED)
+        return await self._end(person, file_id, reason, FileState.WITHDRAWN, allowed)
+
+    async def _end(
+        self, person: Person, file_id: int, reason: str, to: FileState, allowed: tuple[FileState, ...]
+    ) -> StoredFile:
+        reason = required_reason(reason)
+        now = self._clock()
+        async with self._database.write() as connection:
+            file = await get_file(connection, file_id)
+            if to is FileState.WITHDRAWN and file.submitted_by != person.name:
+                msg = f"ADT file {file_id} was submitted by {file.submitted_by}, not by {person.name}"
+                raise NotPermitted("not_your_file", msg, f"Ask {file.submitted_by}.")
+            _expect(file, *allowed)
+            await self._record(connection, person.name, str(to), file, now, {"reason": reason})
+            return await move_file(connection, file, to, reason=reason)
+
+    async def acknowledge(self, person: Person, file_id: int, reference: str) -> StoredFile:
+        """Record that the DCC acknowledged a delivered file; *reference* is what it gave."""
+        person.require(Action.ACKNOWLEDGE_FILE)
+        reference = required_reason(reference)
+        now = self._clock()
+        async with self._database.write() as connection:
+            file = await get_file(connection, file_id)
+            _expect(file, FileState.DELIVERED)
+            await self._record(connection, person.name, "acknowledged", file, now, {"reference": reference})
+            return await move_file(
+                connection, file, FileState.ACKNOWLEDGED, acknowledged_at=int(now), acknowledgement=reference
+            )
+
+    async def get(self, person: Person, file_id: int) -> StoredFile:
+        """Return one file."""
+        person.require(Action.READ_FILES)
+        async with self._database.read() as connection:
+            return await get_file(connection, file_id)
+
+    async def newest(self, person: Person) -> list[StoredFile]:
+        """Return all files, newest first."""
+        person.require(Action.READ_FILES)
+        async with self._database.read() as connection:
+            return await list_files(connection)
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        actor: str,
+        step: str,
+        file: StoredFile,
+        now: float,
+        detail: dict[str, Any] | None = None,
+    ) -> int:
+        entry = Entry(actor, f"adt_file.{step}", file.subject, detail or {})
+        return (await append_record(connection, entry, now)).number
+
+
+def first_effective(check: AdtCheck) -> int:
+    """Return when a file is due: its earliest standing threshold, or exception where it has no other."""
+    standing = [t.effective_from for t in check.thresholds if not t.is_exception]
+    return min(standing or [t.effective_from for t in check.thresholds])
+
+
+def required_reason(text: str) -> str:
+    """Return *text* without outer blanks; raise `InvalidInput` where it says nothing or far too much."""
+    text = " ".join(text.split())
+    if not text or len(text) > REASON_LIMIT or not text.isprintable():
+        raise InvalidInput(
+            "reason_required", "a reason of 1 to 500 printable characters is needed", "Say why."
+        )
+    return text
+
+
+def _expect(file: StoredFile, *states: FileState) -> None:
+    if file.state not in states:
+        wanted = " or ".join(states)
+        msg = f"ADT file {file.id} is {file.state}; this can be done while it is {wanted}"
+        raise Conflict("adt_file_state", msg, f"Look at it: adt-gateway files {file.id}")

@@ -1,0 +1,113 @@
+"""Acknowledged files come into force at their time and replace what was in force before."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.record import Entry
+from gateway.clock import Clock
+from gateway.ingest.counting import Counting
+from gateway.operations.rules import FileRules
+from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
+from gateway.store.thresholds import (
+    files_without_thresholds,
+    insert_thresholds,
+    supersede_rows,
+    supersede_users,
+)
+from thresholds.adt_file import AdtCheck
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS: Final = 0.25
+"""How often time is looked at: thresholds take effect at their second, episodes end at theirs."""
+
+
+class InForce:
+    """Brings files into force and lets time pass for the count."""
+
+    def __init__(self, database: Database, rules: FileRules, counting: Counting, clock: Clock) -> None:
+        self._database = database
+        self._rules = rules
+        self._counting = counting
+        self._clock = clock
+        self._rung = True
+
+    def ring(self) -> None:
+        """Say that a file was acknowledged."""
+        self._rung = True
+
+    async def run(self) -> None:
+        """Look at the time for ever."""
+        due_at = 0
+        while True:
+            now = int(self._clock())
+            if self._rung or now >= due_at:
+                self._rung = False
+                due_at = await self.bring_due(now)
+            await self._counting.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def bring_due(self, now: int) -> int:
+        """Bring every acknowledged file that is due into force; return when to look again."""
+        async with self._database.read() as connection:
+            acknowledged = await list_files(connection, FileState.ACKNOWLEDGED)
+        due = [file for file in acknowledged if file.effective_from <= now]
+        for file in sorted(due, key=lambda file: (file.effective_from, file.id)):
+            await self._bring(file, now)
+        if due:
+            await self._counting.replace_thresholds()
+        coming = [file.effective_from for file in acknowledged if file.effective_from > now]
+        return min([*coming, now + 60])
+
+    async def _bring(self, file: StoredFile, now: int) -> None:
+        async with self._database.read() as connection:
+            content = await get_part(connection, file.id, "content") or b""
+        check = await asyncio.to_thread(self._rules.check, file.name, content, file.submitted_at)
+        if check.sha256 != file.sha256 or not check.accepted:
+            await self._fail(file, check)
+            return
+        users = sorted({threshold.user_id for threshold in check.thresholds})
+        async with self._database.write() as connection:
+            detail = {"sha256": file.sha256, "rows": file.row_count, "user_ids": users}
+            entry = Entry("system", "adt_file.in_force", file.subject, detail)
+            record = await append_record(connection, entry, self._clock())
+            if self._rules.profile.replaces == "user-id":
+                await supersede_users(connection, users, now)
+            else:
+                await supersede_rows(connection, check.thresholds, now)
+            await insert_thresholds(connection, file.id, check.thresholds, now)
+            await move_file(
+                connection, file, FileState.IN_FORCE, in_force_at=now, in_force_record=record.number
+            )
+            await self._supersede(connection, file, await files_without_thresholds(connection), now)
+        log.info("file_in_force", file=file.id, name=file.name, record=record.number)
+
+    async def _supersede(
+        self, connection: AsyncConnection, by: StoredFile, file_ids: Sequence[int], now: int
+    ) -> None:
+        for file_id in file_ids:
+            old = await get_file(connection, file_id)
+            entry = Entry("system", "adt_file.superseded", old.subject, {"by": by.subject})
+            await append_record(connection, entry, self._clock())
+            await move_file(connection, old, FileState.SUPERSEDED, superseded_at=now)
+
+    async def _fail(self, file: StoredFile, check: AdtCheck) -> None:
+        """Keep a file that no longer passes its check out of force: what is in force stays."""
+        changed = check.sha256 != file.sha256
+        first = check.faults[0] if check.faults else None
+        reason = (
+            "the stored bytes are not those that were signed"
+            if changed or first is None
+            else f"it no longer passes the check: line {first.line}: {first.message}"
+        )
+        async with self._database.write() as connection:
+            entry = Entry("system", "adt_file.failed", file.subject, {"reason": reason})
+            await append_record(connection, entry, self._clock())
+            await move_file(connection, file, FileState.FAILED, reason=reason)
+        log.error("file_failed", file=file.id, reason=reason)

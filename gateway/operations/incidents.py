@@ -1,0 +1,64 @@
+"""What analysts do with candidate incidents."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.access import Action, Person
+from gateway.clock import Clock
+from gateway.ingest.recorder import announce_closed
+from gateway.operations.files import required_reason
+from gateway.store import incidents as store
+from gateway.store.database import Database
+from gateway.store.episodes import ExcessRow, count_excess, excess_of
+
+
+class Incidents:
+    """Reads and closes candidate incidents."""
+
+    def __init__(
+        self,
+        database: Database,
+        instance: str,
+        channels: Sequence[str],
+        ring: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._instance = instance
+        self._channels = channels
+        self._ring = ring
+        self._clock = clock
+
+    async def newest(
+        self, person: Person, state: store.IncidentState | None, limit: int
+    ) -> list[store.StoredIncident]:
+        """Return the newest incidents first."""
+        person.require(Action.READ_MONITORING)
+        async with self._database.read() as connection:
+            return await store.list_incidents(connection, state, limit)
+
+    async def get(
+        self, person: Person, incident_id: int, limit: int
+    ) -> tuple[store.StoredIncident, int, list[ExcessRow]]:
+        """Return an incident, how many requests are in excess and the first *limit* of them."""
+        person.require(Action.READ_MONITORING)
+        async with self._database.read() as connection:
+            incident = await store.get_incident(connection, incident_id)
+            return (
+                incident,
+                await count_excess(connection, incident_id),
+                await excess_of(connection, incident_id, limit),
+            )
+
+    async def close(self, person: Person, incident_id: int, reason: str) -> store.StoredIncident:
+        """Close an incident with a reason; its alert goes to every channel."""
+        person.require(Action.CLOSE_INCIDENT)
+        reason = required_reason(reason)
+        now = self._clock()
+        async with self._database.write() as connection:
+            incident = await store.get_incident(connection, incident_id)
+            closed = await store.close_incident(
+                connection, incident, by=person.name, reason=reason, now=int(now)
+            )
+            await announce_closed(connection, closed, self._instance, self._channels, now)
+        self._ring()
+        return closed

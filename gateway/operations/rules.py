@@ -1,0 +1,51 @@
+"""What ADT files are checked against here: the profile, the catalogue and our own User IDs."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.errors import SettingsError
+from gateway.settings import Settings
+from thresholds.adt_file import AdtCheck, check_adt_file
+from thresholds.catalogue import Catalogue, load_catalogue
+from thresholds.errors import ThresholdsError
+from thresholds.model import ANY_SERVICE, UserId
+from thresholds.profile import Profile, parse_profile
+
+
+class FileRules(msgspec.Struct, frozen=True):
+    """One set of rules for the daemon and for `adt-gateway check`."""
+
+    profile: Profile
+    catalogue: Catalogue
+    service_users: Mapping[UserId, frozenset[str]]
+
+    def check(self, name: str, data: bytes, now: int) -> AdtCheck:
+        """Check the bytes of a file; takes up to a second for the largest, so call it in a thread."""
+        return check_adt_file(
+            data,
+            name=name,
+            profile=self.profile,
+            catalogue=self.catalogue,
+            service_users=self.service_users,
+            now=now,
+        )
+
+    def service_name(self, service: str) -> str:
+        """Return what the catalogue calls a service reference variant or a service reference."""
+        if service == ANY_SERVICE:
+            return "any service"
+        covered = self.catalogue.covered_by(service)
+        return covered[0].name if len(covered) == 1 else f"{len(covered)} variants"
+
+
+def load_rules(settings: Settings) -> FileRules:
+    """Read the profile that *settings* name; raise `SettingsError` where it cannot be used."""
+    path = settings.adt_files.profile
+    try:
+        profile = parse_profile(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ThresholdsError) as error:
+        msg = f"the profile {path} cannot be used: {error}"
+        raise SettingsError("profile_unusable", msg, "Mend it; see docs/file-profiles.md.") from error
+    users = {UserId(user.user_id.upper()): frozenset(user.roles) for user in settings.service_users}
+    return FileRules(profile, load_catalogue(), users)

@@ -1,0 +1,210 @@
+"""The one way to the token: a file that a second person approved, with a record before and after."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.audit.record import Entry
+from gateway.clock import Clock, to_text
+from gateway.errors import Conflict, GatewayError, TokenUnavailable
+from gateway.health import Health
+from gateway.metrics import LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
+from gateway.operations.receipt import make_receipt
+from gateway.settings import TokenSettings
+from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
+from hsm.config import TokenConfig
+from hsm.errors import CannotVerify, SignatureInvalid, TokenError
+from hsm.model import Container, SignedArtefact
+from hsm.token import Token
+from hsm.verdict import require_valid
+from hsm.verify import verify
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS: Final = 30.0
+"""How often the token is probed, and files that are approved but not signed are tried again."""
+
+LONGEST_PAUSE: Final = 1800.0
+"""The pause doubles up to this after each failure: every attempt to sign leaves audit records."""
+
+
+def token_config(settings: TokenSettings, data_directory: Path) -> TokenConfig:
+    """Return where the token is found, for the token's process."""
+    environment = (("SOFTHSM2_CONF", str(settings.softhsm_config)),) if settings.softhsm_config else ()
+    return TokenConfig(
+        module=str(settings.module),
+        token_label=settings.label,
+        key_label=settings.key_label,
+        pin_file=settings.pin_file,
+        refusal_file=data_directory / "pin-refused.json",
+        trust_file=settings.trust_file,
+        timeout_seconds=settings.timeout_seconds,
+        token_serials=settings.serials,
+        environment=environment,
+    )
+
+
+class Signing:
+    """Signs approved files, one at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        token: Token | None,
+        trust_file: Path | None,
+        container: Container,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._token = token
+        self._trust_file = trust_file
+        self._container = container
+        self._health = health
+        self._clock = clock
+        self._signing = asyncio.Lock()
+
+    async def sign(self, file_id: int) -> StoredFile:
+        """Sign an approved file; one that is signed already is returned as it is.
+
+        Raises `TokenUnavailable` with the token's own code: the file stays approved and can be signed later.
+        """
+        async with self._signing:
+            file, content = await self._begin(file_id)
+            if file.state is not FileState.APPROVED:
+                return file
+            try:
+                artefact = await self._signature(content)
+            except TokenUnavailable as error:
+                await self._failed(file, error)
+                raise
+            try:
+                return await self._finish(file, artefact)
+            except (
+                Conflict
+            ) as error:  # withdrawn while the token worked: the signature is thrown away, on record
+                await self._failed(file, TokenUnavailable(error.code, error.message, error.remedy))
+                raise
+
+    async def run(self) -> None:
+        """Sign what was left approved by a crash or by a token that was away."""
+        pause = RETRY_SECONDS
+        while True:
+            signed_all = await self.probe() and await self._sign_waiting()
+            pause = RETRY_SECONDS if signed_all else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _sign_waiting(self) -> bool:
+        """Sign all approved files; tell whether that was done."""
+        async with self._database.read() as connection:
+            waiting = await list_files(connection, FileState.APPROVED)
+        for file in reversed(waiting):
+            try:
+                await self.sign(file.id)
+            except GatewayError as error:
+                log.warning("file_not_signed", file=file.id, code=error.code, error=error.message)
+                return False
+        return True
+
+    async def probe(self) -> bool:
+        """Ask the token for a sign of life, report it and return it."""
+        if self._token is None:
+            self._health.report("token", works=False, detail="no token is set", needed=False)
+            return False
+        try:
+            await self._token.ping()
+        except TokenError as error:
+            self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
+            return False
+        self._health.report("token", works=True, needed=False)
+        return True
+
+    async def _begin(self, file_id: int) -> tuple[StoredFile, bytes]:
+        """Record that the token is about to be used, and return the bytes that were approved."""
+        now = self._clock()
+        async with self._database.write() as connection:
+            file = await get_file(connection, file_id)
+            content = await get_part(connection, file_id, "content") or b""
+            if file.state in {FileState.SUBMITTED, FileState.REJECTED, FileState.WITHDRAWN, FileState.FAILED}:
+                msg = f"ADT file {file_id} is {file.state}: only an approved file is signed"
+                raise Conflict("adt_file_state", msg, f"Look at it: adt-gateway files {file_id}")
+            if file.state is FileState.APPROVED:
+                if hashlib.sha256(content).hexdigest() != file.sha256:
+                    reason = "the stored bytes are not those that were approved"
+                    await append_record(
+                        connection, Entry("system", "adt_file.failed", file.subject, {"reason": reason}), now
+                    )
+                    return await move_file(connection, file, FileState.FAILED, reason=reason), content
+                detail = {"sha256": file.sha256, "approval_record": file.approval_record}
+                entry = Entry("system", "adt_file.signing", file.subject, detail)
+                await append_record(connection, entry, now)
+        return file, content
+
+    async def _signature(self, content: bytes) -> SignedArtefact:
+        """Ask the token, and believe only what verifies."""
+        if self._token is None or self._trust_file is None:
+            raise TokenUnavailable(
+                "token_not_set", "no token is set", "Fill in the section [token] of the settings."
+            )
+        try:
+            artefact = await self._token.sign(content, self._container)
+            trust = await asyncio.to_thread(self._trust_file.read_bytes)
+            verdict = verify(
+                content,
+                artefact.signature,
+                trust,
+                container=self._container,
+                certificate_pem=artefact.chain_pem.encode(),
+            )
+            require_valid(verdict)
+        except TokenError as error:
+            raise TokenUnavailable(error.code, error.message, error.remedy) from error
+        except (SignatureInvalid, CannotVerify, OSError) as error:
+            msg = f"what the token returned does not verify: {error}"
+            raise TokenUnavailable(
+                "signature_unusable", msg, "Check the token, its certificate and the trust file."
+            ) from error
+        return artefact
+
+    async def _finish(self, file: StoredFile, artefact: SignedArtefact) -> StoredFile:
+        now = self._clock()
+        signature_name = file.name + artefact.suffix
+        detail = {
+            "sha256": file.sha256,
+            "signature_sha256": hashlib.sha256(artefact.signature).hexdigest(),
+            "container": str(artefact.container),
+            "certificate_serial": artefact.certificate.serial,
+            "token_serial": artefact.token_serial,
+        }
+        async with self._database.write() as connection:
+            record = await append_record(
+                connection, Entry("system", "adt_file.signed", file.subject, detail), now
+            )
+            receipt = make_receipt(file, artefact, record)
+            signed = await move_file(
+                connection,
+                file,
+                FileState.SIGNED,
+                signature=artefact.signature,
+                signature_name=signature_name,
+                receipt=receipt,
+                signed_at=int(now),
+            )
+        SIGNATURES.inc()
+        LAST_SIGNATURE.set(now)
+        self._health.report("token", works=True, needed=False)
+        log.info("file_signed", file=file.id, name=file.name, record=record.number)
+        return signed
+
+    async def _failed(self, file: StoredFile, error: TokenUnavailable) -> None:
+        SIGNING_FAILURES.labels(error.code).inc()
+        self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
+        detail = {"code": error.code, "message": error.message, "at": to_text(self._clock())}
+        async with self._database.write() as connection:
+            entry = Entry("system", "adt_file.signing_failed", file.subject, detail)
+            await append_record(connection, entry, self._clock())

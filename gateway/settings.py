@@ -1,0 +1,213 @@
+"""The settings: one TOML file, the environment over it, unknown keys refused, no secret inside.
+
+Secrets are named by the file they stand in and read at the moment of use. Relative paths are taken from
+the folder of the settings file.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import SettingsError
+
+ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY_"
+CLIENT_VARIABLES: Final = frozenset(
+    {"ADT_GATEWAY_URL", "ADT_GATEWAY_TOKEN", "ADT_GATEWAY_TOKEN_FILE", "ADT_GATEWAY_CONFIG"}
+)
+"""Read by the command line, not settings of the daemon."""
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Http(Section):
+    """Where the daemon listens."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; keep it on loopback without TLS in front."
+    )
+    port: int = Field(8470, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+
+class Store(Section):
+    """Where everything is kept."""
+
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL (`sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`); "
+        "empty for `gateway.sqlite` in the data directory.",
+    )
+    password_file: Path | None = Field(None, description="File with the password of a PostgreSQL URL.")
+
+
+class TokenSettings(Section):
+    """The PKCS#11 token that holds the file-signing key."""
+
+    module: Path = Field(description="The vendor's PKCS#11 module (a shared library).")
+    label: str = Field("adt-gateway", description="Label of the token.")
+    serials: tuple[str, ...] = Field((), description="Serial numbers that may be used; empty for any.")
+    key_label: str = Field("adt-file-signing", description="Label of the private key.")
+    pin_file: Path = Field(description="File with the user PIN, readable by the daemon alone.")
+    trust_file: Path = Field(description="PEM file with the root certificates a chain must lead to.")
+    softhsm_config: Path | None = Field(None, description="`SOFTHSM2_CONF` for the module, for SoftHSM.")
+    timeout_seconds: float = Field(
+        10.0, gt=0, le=600, description="After this the token process is replaced."
+    )
+
+
+class Mqtt(Section):
+    """The broker that brings requests and takes alerts."""
+
+    host: str = Field(description="Name or address of the MQTT 5 broker.")
+    port: int = Field(1883, ge=1, le=65535, description="Port of the broker.")
+    username: str | None = Field(None, description="User at the broker.")
+    password_file: Path | None = Field(None, description="File with that user's password.")
+    ca_file: Path | None = Field(None, description="PEM file to verify the broker with; turns TLS on.")
+    requests_topic: str = Field("duis/requests", description="Where DUIS requests arrive.")
+
+
+class Alerts(Section):
+    """Where candidate incidents are sent."""
+
+    file: Path | None = Field(None, description="JSON-lines file that gets one line for each alert.")
+    mqtt: bool = Field(True, description="Publish alerts at the broker, where one is set.")
+
+
+class Ingest(Section):
+    """How requests are taken in."""
+
+    queue_limit: int = Field(
+        20_000, ge=100, description="Communications that may wait; above it senders get 503."
+    )
+    group_milliseconds: float = Field(4.0, ge=0, le=1000, description="How long a commit waits for company.")
+    deduplication_seconds: int = Field(
+        3600, ge=60, le=86_400, description="How long a (RequestID, class) is remembered."
+    )
+
+
+class AdtFiles(Section):
+    """ADT files and what is done with them."""
+
+    profile: Path = Field(Path("profiles/adt-1.toml"), description="Profile of the file layout.")
+    delivery_folder: Path | None = Field(
+        None, description="Folder for signed files; empty for `delivered` in the data directory."
+    )
+
+
+class ServiceUser(Section):
+    """A DCC User of ours."""
+
+    user_id: str = Field(pattern=r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$", description="EUI-64, hyphenated.")
+    roles: tuple[Literal["IS", "GS", "ED", "GT", "RSA", "ES", "OU", "LC"], ...] = Field(
+        min_length=1, description="User Roles of this User ID (SEC)."
+    )
+
+
+class Log(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that shows.")
+    format: Literal["console", "json"] = Field("json", description="For people or for machines.")
+
+
+class Settings(BaseSettings):
+    """All settings of the daemon."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+    )
+
+    instance: str = Field(
+        "main", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Name of this gateway, in topics and alerts."
+    )
+    data_directory: Path = Field(Path("../var"), description="Folder for all that the daemon writes.")
+    http: Http = Http()
+    store: Store = Store()
+    token: TokenSettings | None = Field(None, description="Without it files can be approved but not signed.")
+    mqtt: Mqtt | None = Field(None, description="Without it nothing is received or sent over MQTT.")
+    alerts: Alerts = Alerts()
+    ingest: Ingest = Ingest()
+    adt_files: AdtFiles = AdtFiles()
+    service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment over the file."""
+        return env_settings, init_settings
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, with its default filled in."""
+        return self.store.url or f"sqlite+aiosqlite:///{self.data_directory / 'gateway.sqlite'}"
+
+    @property
+    def delivery_folder(self) -> Path:
+        """Where signed files go."""
+        return self.adt_files.delivery_folder or self.data_directory / "delivered"
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the settings file at *path*; raise `SettingsError` naming every key that is wrong."""
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"there is no settings file {path}"
+        raise SettingsError("settings_missing", msg, "Name it with --config or ADT_GATEWAY_CONFIG.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path} cannot be read as TOML: {error}"
+        raise SettingsError("settings_unreadable", msg, "Mend the file.") from error
+    _refuse_unknown_variables()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_input=False)
+        )
+        msg = f"{path}: {faults}"
+        raise SettingsError("settings_invalid", msg, "See the settings table in README.md.") from None
+    return _absolute(settings, path.resolve().parent)
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse a variable with our prefix that no setting has: it would be a setting that is silently lost."""
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in CLIENT_VARIABLES:
+            continue
+        if variable.split("__")[0] not in known:
+            msg = f"the environment variable {variable} is no setting"
+            raise SettingsError("settings_invalid", msg, "Sections and keys are joined by two underscores.")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _absolute(model: Model, folder: Path) -> Model:
+    """Return *model* with every relative path taken from *folder*."""
+    changes: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Path) and not value.is_absolute():
+            changes[name] = Path(os.path.normpath(folder / value))
+        elif isinstance(value, BaseModel):
+            changes[name] = _absolute(value, folder)
+    return model.model_copy(update=changes)

@@ -1,0 +1,128 @@
+"""ADT files as kept: their bytes, their state and what each step added."""
+
+import enum
+from typing import Any
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import Conflict, NotFound
+from gateway.store.database import inserted_id
+from gateway.store.schema import adt_files
+
+
+class FileState(enum.StrEnum):
+    """Where a file is in its life."""
+
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    SIGNED = "signed"
+    DELIVERED = "delivered"
+    ACKNOWLEDGED = "acknowledged"
+    IN_FORCE = "in force"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """Everything about a file but its bytes, its signature and its receipt."""
+
+    id: int
+    name: str
+    profile: str
+    sha256: str
+    row_count: int
+    effective_from: int
+    state: FileState
+    submitted_by: str
+    submitted_at: int
+    approved_by: str | None
+    approved_at: int | None
+    approval_record: int | None
+    signature_name: str | None
+    signed_at: int | None
+    delivered_at: int | None
+    acknowledged_at: int | None
+    acknowledgement: str | None
+    """What the DCC answered."""
+    in_force_at: int | None
+    in_force_record: int | None
+    superseded_at: int | None
+    reason: str | None
+
+    @property
+    def subject(self) -> str:
+        """How audit records name it."""
+        return f"adt-file/{self.id}"
+
+
+_COLUMNS = [adt_files.c[name] for name in StoredFile.__struct_fields__]
+
+
+def _file(row: Any) -> StoredFile:
+    return msgspec.structs.replace(StoredFile(*row), state=FileState(row.state))
+
+
+async def insert_file(connection: AsyncConnection, **values: Any) -> int:
+    """Add a submitted file; return its number."""
+    result = await connection.execute(insert(adt_files).values(state=FileState.SUBMITTED, **values))
+    return inserted_id(result)
+
+
+async def get_file(connection: AsyncConnection, file_id: int) -> StoredFile:
+    """Return a file or raise `NotFound`."""
+    row = (await connection.execute(select(*_COLUMNS).where(adt_files.c.id == file_id))).one_or_none()
+    if row is None:
+        raise NotFound("adt_file_unknown", f"there is no ADT file {file_id}", "List them: adt-gateway files")
+    return _file(row)
+
+
+async def list_files(connection: AsyncConnection, *states: FileState) -> list[StoredFile]:
+    """Return the files in *states* (all of them without), newest first."""
+    query = select(*_COLUMNS).order_by(adt_files.c.id.desc())
+    if states:
+        query = query.where(adt_files.c.state.in_(states))
+    return [_file(row) for row in await connection.execute(query)]
+
+
+LIVE = (
+    FileState.SUBMITTED,
+    FileState.APPROVED,
+    FileState.SIGNED,
+    FileState.DELIVERED,
+    FileState.ACKNOWLEDGED,
+    FileState.IN_FORCE,
+)
+"""States of files that are on their way or in force."""
+
+
+async def find_live_copy(connection: AsyncConnection, sha256: str) -> StoredFile | None:
+    """Return a live file with the same bytes."""
+    query = select(*_COLUMNS).where(adt_files.c.sha256 == sha256, adt_files.c.state.in_(LIVE)).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return _file(row) if row else None
+
+
+async def get_part(connection: AsyncConnection, file_id: int, part: str) -> bytes | None:
+    """Return the `content`, the `signature` or the `receipt` of a file."""
+    query = select(adt_files.c[part]).where(adt_files.c.id == file_id)
+    data = (await connection.execute(query)).scalar_one_or_none()
+    return None if data is None else bytes(data)
+
+
+async def move_file(
+    connection: AsyncConnection, file: StoredFile, to: FileState, **values: Any
+) -> StoredFile:
+    """Move *file* from the state it was read in to another; raise `Conflict` if it has moved since."""
+    result = await connection.execute(
+        update(adt_files)
+        .where(adt_files.c.id == file.id, adt_files.c.state == file.state)
+        .values(state=to, **values)
+    )
+    if result.rowcount != 1:
+        msg = f"ADT file {file.id} is no longer {file.state}: somebody was faster"
+        raise Conflict("adt_file_moved", msg, f"Look at it again: adt-gateway files {file.id}")
+    return await get_file(connection, file.id)

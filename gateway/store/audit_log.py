@@ -1,0 +1,55 @@
+"""The audit chain in the store: appended inside the caller's transaction."""
+
+from collections.abc import AsyncIterator
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.record import AuditRecord, Entry, append
+from gateway.clock import to_text
+from gateway.store.database import Database
+from gateway.store.schema import audit_records
+
+PAGE = 1000
+"""Records read at once: a chain of any length needs little memory."""
+
+
+async def last_record(connection: AsyncConnection) -> AuditRecord | None:
+    """Return the end of the chain."""
+    table = audit_records.c
+    query = select(table.number, table.body, table.hash).order_by(table.number.desc()).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return AuditRecord(*row) if row else None
+
+
+async def append_record(connection: AsyncConnection, entry: Entry, now: float) -> AuditRecord:
+    """Append *entry* to the chain within the transaction of *connection*."""
+    record = append(await last_record(connection), entry, to_text(now))
+    await connection.execute(
+        insert(audit_records).values(
+            number=record.number, subject=entry.subject, body=record.body, hash=record.hash
+        )
+    )
+    return record
+
+
+async def read_records(
+    database: Database, after: int = 0, limit: int = PAGE, subject: str | None = None
+) -> list[AuditRecord]:
+    """Return up to *limit* records with numbers above *after*, in order."""
+    table = audit_records.c
+    query = select(table.number, table.body, table.hash).where(table.number > after)
+    if subject is not None:
+        query = query.where(table.subject == subject)
+    async with database.read() as connection:
+        rows = await connection.execute(query.order_by(table.number).limit(limit))
+        return [AuditRecord(*row) for row in rows]
+
+
+async def all_records(database: Database) -> AsyncIterator[AuditRecord]:
+    """Yield the whole chain in order."""
+    after = 0
+    while page := await read_records(database, after):
+        for record in page:
+            yield record
+        after = page[-1].number

@@ -1,0 +1,140 @@
+"""Episodes as kept: what a restart needs to go on, and the requests in excess."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import to_text
+from gateway.store.journal import Observation
+from gateway.store.schema import episodes, excess
+from thresholds.breach import EpisodeId, OpenEpisode
+from thresholds.model import Alignment, Level, ThresholdKey, UserId
+
+
+class StoredEpisode(msgspec.Struct, frozen=True):
+    """An episode and the incident that it became."""
+
+    id: int
+    incident_id: int | None
+    """None for a warning that a quarantine episode kept from being reported."""
+    ended_at: int | None
+
+
+def _values(episode: EpisodeId) -> dict[str, Any]:
+    return msgspec.structs.asdict(episode.key) | {"level": episode.level, "opened_at": episode.opened}
+
+
+def _is(episode: EpisodeId) -> ColumnElement[bool]:
+    return and_(*(episodes.c[name] == value for name, value in _values(episode).items()))
+
+
+def _insert(connection: AsyncConnection, table: Any) -> Any:
+    """Return an INSERT that leaves rows which are there already alone."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+async def find_episode(connection: AsyncConnection, episode: EpisodeId) -> StoredEpisode | None:
+    """Return the episode of that identity."""
+    query = select(episodes.c.id, episodes.c.incident_id, episodes.c.ended_at).where(_is(episode))
+    row = (await connection.execute(query)).one_or_none()
+    return StoredEpisode(*row) if row else None
+
+
+async def open_episode(connection: AsyncConnection, episode: EpisodeId, incident_id: int) -> None:
+    """Keep a new episode and its incident."""
+    values = _values(episode) | {"incident_id": incident_id, "quiet": False}
+    await connection.execute(_insert(connection, episodes).values(values))
+
+
+async def keep_open(connection: AsyncConnection, now_open: Sequence[OpenEpisode]) -> None:
+    """Keep which episodes are open, the quiet ones included: a restart goes on from them."""
+    for episode in now_open:
+        values = _values(episode.episode) | {"quiet": episode.quiet}
+        await connection.execute(_insert(connection, episodes).values(values))
+        if episode.quiet:
+            await connection.execute(update(episodes).where(_is(episode.episode)).values(quiet=True))
+
+
+async def close_episode(
+    connection: AsyncConnection, episode: StoredEpisode, ended: int, because: str
+) -> None:
+    """Keep when and why an episode ended."""
+    await connection.execute(
+        update(episodes).where(episodes.c.id == episode.id).values(ended_at=ended, ended_because=because)
+    )
+
+
+async def read_open_episodes(connection: AsyncConnection) -> list[OpenEpisode]:
+    """Return the episodes that were open when they were last recorded."""
+    rows = await connection.execute(select(episodes).where(episodes.c.ended_at.is_(None)))
+    return [
+        OpenEpisode(
+            EpisodeId(
+                ThresholdKey(
+                    UserId(row.user_id),
+                    row.communication,
+                    row.service,
+                    row.period_seconds,
+                    Alignment(row.alignment),
+                ),
+                Level(row.level),
+                row.opened_at,
+            ),
+            quiet=row.quiet,
+        )
+        for row in rows
+    ]
+
+
+async def add_excess(connection: AsyncConnection, requests: Sequence[tuple[EpisodeId, Observation]]) -> None:
+    """Keep the requests above the level of an episode; repeats are no news."""
+    ids: dict[EpisodeId, int] = {}
+    rows = []
+    for episode, observation in requests:
+        if episode not in ids:
+            stored = await find_episode(connection, episode)
+            ids[episode] = stored.id if stored else 0
+        if ids[episode]:
+            rows.append(
+                {
+                    "episode_id": ids[episode],
+                    "request_id": observation.communication.request_id,
+                    "communication_class": observation.communication.communication_class,
+                    "observed_at_ms": observation.observed_at_ms,
+                }
+            )
+    if rows:
+        await connection.execute(_insert(connection, excess), rows)
+
+
+class ExcessRow(msgspec.Struct, frozen=True):
+    """A request in excess."""
+
+    request_id: str
+    communication_class: str
+    observed_at: str
+
+
+async def excess_of(connection: AsyncConnection, incident_id: int, limit: int) -> list[ExcessRow]:
+    """Return the first *limit* requests in excess of an incident, oldest first."""
+    query = (
+        select(excess.c.request_id, excess.c.communication_class, excess.c.observed_at_ms)
+        .join(episodes, episodes.c.id == excess.c.episode_id)
+        .where(episodes.c.incident_id == incident_id)
+        .order_by(excess.c.observed_at_ms, excess.c.request_id)
+        .limit(limit)
+    )
+    rows = await connection.execute(query)
+    return [ExcessRow(row[0], row[1], to_text(row[2] / 1000)) for row in rows]
+
+
+async def count_excess(connection: AsyncConnection, incident_id: int) -> int:
+    """Return how many requests are in excess."""
+    joined = excess.join(episodes, episodes.c.id == excess.c.episode_id)
+    query = select(func.count()).select_from(joined).where(episodes.c.incident_id == incident_id)
+    return int((await connection.execute(query)).scalar_one())

@@ -1,0 +1,108 @@
+"""Candidate incidents, the episodes behind them and the requests in excess."""
+
+import enum
+from typing import Any
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import Conflict, NotFound
+from gateway.store.database import inserted_id
+from gateway.store.schema import incidents
+
+
+class IncidentState(enum.StrEnum):
+    """Where a candidate incident is in its life."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class StoredIncident(msgspec.Struct, frozen=True):
+    """A candidate incident as kept."""
+
+    id: int
+    kind: str
+    state: IncidentState
+    level: str
+    user_id: str
+    title: str
+    opened_at: int
+    record: int
+    """Number of the audit record that opened it."""
+    detail: msgspec.Raw
+    """JSON: the threshold, who set it, the count and the window."""
+    closed_at: int | None
+    closed_by: str | None
+    reason: str | None
+    superseded_by: int | None
+
+    @property
+    def subject(self) -> str:
+        """How audit records name it."""
+        return f"incident/{self.id}"
+
+
+def _incident(row: Any) -> StoredIncident:
+    values = dict(row._mapping)  # noqa: SLF001 - the public name of a row's values in SQLAlchemy
+    values["state"] = IncidentState(values["state"])
+    values["detail"] = msgspec.Raw(bytes(values["detail"]))
+    return StoredIncident(**values)
+
+
+async def insert_incident(connection: AsyncConnection, **values: Any) -> int:
+    """Open a candidate incident; return its number."""
+    result = await connection.execute(insert(incidents).values(state=IncidentState.OPEN, **values))
+    return inserted_id(result)
+
+
+async def update_incident(connection: AsyncConnection, incident_id: int, **values: Any) -> None:
+    """Add what became known of an incident (its record, its detail) within the same transaction."""
+    await connection.execute(update(incidents).where(incidents.c.id == incident_id).values(**values))
+
+
+async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredIncident:
+    """Return an incident or raise `NotFound`."""
+    row = (await connection.execute(select(incidents).where(incidents.c.id == incident_id))).one_or_none()
+    if row is None:
+        msg = f"there is no candidate incident {incident_id}"
+        raise NotFound("incident_unknown", msg, "List them: adt-gateway incidents")
+    return _incident(row)
+
+
+async def list_incidents(
+    connection: AsyncConnection, state: IncidentState | None = None, limit: int = 200
+) -> list[StoredIncident]:
+    """Return the newest incidents first."""
+    query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(incidents.c.state == state)
+    return [_incident(row) for row in await connection.execute(query)]
+
+
+async def close_incident(
+    connection: AsyncConnection,
+    incident: StoredIncident,
+    *,
+    by: str,
+    reason: str,
+    now: int,
+    superseded_by: int | None = None,
+) -> StoredIncident:
+    """Close an open incident; raise `Conflict` if it is closed already."""
+    result = await connection.execute(
+        update(incidents)
+        .where(incidents.c.id == incident.id, incidents.c.state == IncidentState.OPEN)
+        .values(
+            state=IncidentState.CLOSED,
+            closed_at=now,
+            closed_by=by,
+            reason=reason,
+            superseded_by=superseded_by,
+        )
+    )
+    if result.rowcount != 1:
+        msg = f"candidate incident {incident.id} is closed already"
+        raise Conflict("incident_closed", msg, f"Look at it: adt-gateway incidents {incident.id}")
+    return await get_incident(connection, incident.id)

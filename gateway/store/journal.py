@@ -1,0 +1,72 @@
+"""The journal: what arrived, in groups, before it is acknowledged."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.database import Database, inserted_id
+from gateway.store.schema import journal
+from thresholds.model import Communication
+
+PAGE = 500
+"""Journal rows read at once."""
+
+
+class Observation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A communication and when it was seen, both in milliseconds since the epoch."""
+
+    communication: Communication
+    observed_at_ms: int
+    """When the sender says that it was sent (its arrival where it says nothing)."""
+    received_at_ms: int
+    """When it arrived here."""
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One group commit."""
+
+    id: int
+    received_at: int
+    observations: list[Observation]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Observation]).decode
+
+
+async def append_group(connection: AsyncConnection, observations: Sequence[Observation], now: int) -> int:
+    """Write one group; return its number."""
+    result = await connection.execute(
+        insert(journal).values(
+            received_at=now, communications=len(observations), content=_encode(observations)
+        )
+    )
+    return inserted_id(result)
+
+
+async def newest_group(connection: AsyncConnection) -> JournalRow | None:
+    """Return the last group that was committed."""
+    row = (await connection.execute(select(journal).order_by(journal.c.id.desc()).limit(1))).one_or_none()
+    return JournalRow(row.id, row.received_at, _decode(row.content)) if row else None
+
+
+async def read_journal(database: Database, since: int) -> AsyncIterator[JournalRow]:
+    """Yield the groups received at or after *since* (seconds since the epoch), in order."""
+    after = 0
+    while True:
+        query = select(journal).where(journal.c.id > after, journal.c.received_at >= since)
+        async with database.read() as connection:
+            rows = (await connection.execute(query.order_by(journal.c.id).limit(PAGE))).all()
+        for row in rows:
+            yield JournalRow(row.id, row.received_at, _decode(row.content))
+        if not rows:
+            return
+        after = rows[-1].id
+
+
+async def prune_journal(connection: AsyncConnection, before: int) -> int:
+    """Delete the groups received before *before*; return how many."""
+    result = await connection.execute(delete(journal).where(journal.c.received_at < before))
+    return int(result.rowcount)

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs the migrations on the connection that `gateway.store.migrate` hands over."""
+
+from alembic import context
+
+from gateway.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transaction_per_migration=False,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,185 @@
+"""The tables. Instants are whole seconds since the epoch (UTC) unless a name ends in `_ms`."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""Primary keys that the database counts up: SQLite does so for INTEGER alone."""
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("subject", String(120), nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("roles", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("roles", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+adt_files = Table(
+    "adt_files",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("row_count", Integer, nullable=False),
+    Column("effective_from", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("submitted_by", String(64), nullable=False),
+    Column("submitted_at", BigInteger, nullable=False),
+    Column("approved_by", String(64)),
+    Column("approved_at", BigInteger),
+    Column("approval_record", BigInteger),
+    Column("signature", LargeBinary),
+    Column("signature_name", String(220)),
+    Column("receipt", LargeBinary),
+    Column("signed_at", BigInteger),
+    Column("delivered_at", BigInteger),
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledgement", Text),
+    Column("in_force_at", BigInteger),
+    Column("in_force_record", BigInteger),
+    Column("superseded_at", BigInteger),
+    Column("reason", Text),
+    # The two-person rule stands where the row is written: no path through the code can break it.
+    CheckConstraint("approved_by IS NULL OR approved_by <> submitted_by", name="second_person"),
+    CheckConstraint(
+        "state IN ('submitted','rejected','withdrawn') OR approved_by IS NOT NULL", name="approved_first"
+    ),
+)
+
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("file_id", ForeignKey("adt_files.id"), nullable=False, index=True),
+    Column("line", Integer, nullable=False),
+    Column("user_id", String(23), nullable=False),
+    Column("communication", String(12), nullable=False),
+    Column("service", String(12), nullable=False),
+    Column("period_seconds", Integer, nullable=False),
+    Column("period", String(32), nullable=False),
+    Column("alignment", String(8), nullable=False),
+    Column("warning", BigInteger, nullable=False),
+    Column("quarantine", BigInteger, nullable=False),
+    Column("effective_from", BigInteger, nullable=False),
+    Column("effective_to", BigInteger),
+    Column("in_force_at", BigInteger, nullable=False),
+    Column("superseded_at", BigInteger, index=True),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("communications", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("level", String(12), nullable=False),
+    Column("user_id", String(23), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("record", BigInteger, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("closed_by", String(64)),
+    Column("reason", Text),
+    Column("superseded_by", ForeignKey("incidents.id")),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id")),
+    Column("user_id", String(23), nullable=False),
+    Column("communication", String(12), nullable=False),
+    Column("service", String(12), nullable=False),
+    Column("period_seconds", Integer, nullable=False),
+    Column("alignment", String(8), nullable=False),
+    Column("level", String(12), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("quiet", Boolean, nullable=False),
+    Column("ended_at", BigInteger, index=True),
+    Column("ended_because", String(16)),
+    # One episode is one breach: recording it again after a restart finds it already there.
+    UniqueConstraint(
+        "user_id", "communication", "service", "period_seconds", "alignment", "level", "opened_at"
+    ),
+)
+
+excess = Table(
+    "excess",
+    metadata,
+    Column("episode_id", ForeignKey("episodes.id"), primary_key=True),
+    Column("request_id", String(68), primary_key=True),
+    Column("communication_class", String(12), primary_key=True),
+    Column("observed_at_ms", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("sent_at", BigInteger),
+    Index("ix_outbox_waiting", "channel", "sent_at", "id"),
+)

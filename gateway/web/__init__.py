@@ -1,0 +1,1 @@
+"""HTTP: the API, health and metrics. Thin: every use case is an operation."""

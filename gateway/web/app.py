@@ -1,0 +1,26 @@
+"""The web application."""
+
+from aiohttp import web
+
+from gateway.web.openapi import openapi
+from gateway.web.problems import problems
+from gateway.web.routes import ROUTES
+from gateway.web.services import SERVICES, Services
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    """Answers are for the asker alone and are what their content type says."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers["Server"] = "adt-gateway"
+
+
+def make_app(services: Services) -> web.Application:
+    """Return the application with every route of the table."""
+    app = web.Application(middlewares=[problems])
+    app[SERVICES] = services
+    app.on_response_prepare.append(_harden)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.router.add_get("/api/v1/openapi.json", openapi)
+    return app

@@ -1,0 +1,169 @@
+"""ADT files over HTTP."""
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.access import Action, Person
+from gateway.errors import InvalidInput, NotFound, TooLarge
+from gateway.store.adt_files import FileState, StoredFile, get_part
+from gateway.web.answers import instants, json_answer
+from gateway.web.auth import asker
+from gateway.web.services import SERVICES
+
+FILE_BYTES: Final = 16 * 1024 * 1024
+"""Size of an uploaded file at the most; a file of 100 000 rows has about 9 MB."""
+
+NOTE_BYTES: Final = 4096
+"""Size of a body that holds a reason or a reference."""
+
+FILE_TYPES: Final = {
+    "content": "text/csv; charset=utf-8",
+    "signature": "application/pkcs7-signature",
+    "receipt": "application/json",
+}
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something is done, or what the DCC answered."""
+
+    reason: str = ""
+    reference: str = ""
+
+
+_decode_note = msgspec.json.Decoder(Note).decode
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return the body; raise `TooLarge` before more than *limit* bytes are read."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(
+            "too_large", f"the body has {request.content_length} bytes, the limit is {limit}", "Send less."
+        )
+    parts = []
+    size = 0
+    async for part in request.content.iter_chunked(65_536):
+        size += len(part)
+        if size > limit:
+            raise TooLarge("too_large", f"the body has more than {limit} bytes", "Send less.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _note(request: web.Request) -> Note:
+    data = await read_body(request, NOTE_BYTES)
+    try:
+        return _decode_note(data or b"{}")
+    except msgspec.DecodeError as error:
+        msg = f"the body is not what is expected here: {error}"
+        raise InvalidInput("body_malformed", msg, 'Send JSON, such as {"reason": "…"}.') from error
+
+
+def path_number(request: web.Request) -> int:
+    """Return the number in the path; one beyond what a database counts to does not exist."""
+    number = int(request.match_info["number"])
+    if number >= 2**31:
+        raise NotFound("number_unknown", f"nothing has the number {number}", "")
+    return number
+
+
+def shown(file: StoredFile, asker_: Person | None = None) -> dict[str, object]:
+    """Return a file as the API shows it."""
+    fields = instants(file)
+    if asker_ is not None:
+        fields["may_approve"] = (
+            file.state is FileState.SUBMITTED
+            and asker_.may(Action.APPROVE_FILE)
+            and asker_.name != file.submitted_by
+        )
+    return fields
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Submit an ADT file: the body is the file, `?name=` its name."""
+    person = await asker(request)
+    services = request.app[SERVICES]
+    person.require(Action.SUBMIT_FILE)  # before the body is read
+    name = request.query.get("name", "")
+    data = await read_body(request, FILE_BYTES)
+    file, check = await services.files.submit(person, name, data)
+    return json_answer(shown(file) | {"warnings": check.warnings}, status=201)
+
+
+async def list_all(request: web.Request) -> web.Response:
+    """List the ADT files, newest first."""
+    person = await asker(request)
+    files = await request.app[SERVICES].files.newest(person)
+    return json_answer({"files": [shown(file, person) for file in files]})
+
+
+async def get_one(request: web.Request) -> web.Response:
+    """Show one ADT file."""
+    person = await asker(request)
+    return json_answer(shown(await request.app[SERVICES].files.get(person, path_number(request)), person))
+
+
+async def get_file_part(request: web.Request) -> web.Response:
+    """Download the file, its signature or its receipt, byte for byte."""
+    person = await asker(request)
+    services = request.app[SERVICES]
+    file = await services.files.get(person, path_number(request))
+    part = {"file": "content"}.get(request.match_info["part"], request.match_info["part"])
+    async with services.database.read() as connection:
+        data = await get_part(connection, file.id, part)
+    if data is None:
+        msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
+        raise NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
+    names = {"content": file.name, "signature": file.signature_name, "receipt": f"{file.name}.receipt.json"}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{names[part]}"',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Type": FILE_TYPES[part],
+    }
+    return web.Response(body=data, headers=headers)
+
+
+async def approve(request: web.Request) -> web.Response:
+    """Approve a file that somebody else submitted; it is signed and delivered at once where that can be done."""
+    person = await asker(request)
+    services = request.app[SERVICES]
+    file = await services.files.approve(person, path_number(request))
+    file = await services.signing.sign(file.id)
+    if file.state is FileState.SIGNED:
+        file = await services.delivery.deliver(file.id)
+    return json_answer(shown(file))
+
+
+async def reject(request: web.Request) -> web.Response:
+    """Reject a submitted file; body `{"reason"}`."""
+    person = await asker(request)
+    note = await _note(request)
+    return json_answer(
+        shown(await request.app[SERVICES].files.reject(person, path_number(request), note.reason))
+    )
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """Withdraw one's own file before it is signed; body `{"reason"}`."""
+    person = await asker(request)
+    note = await _note(request)
+    return json_answer(
+        shown(await request.app[SERVICES].files.withdraw(person, path_number(request), note.reason))
+    )
+
+
+async def deliver(request: web.Request) -> web.Response:
+    """Write a signed file into the delivery folder, again where it was written before."""
+    person = await asker(request)
+    return json_answer(shown(await request.app[SERVICES].delivery.ask(person, path_number(request))))
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    """Record that the DCC acknowledged a file; body `{"reference"}`. It comes into force at its time."""
+    person = await asker(request)
+    note = await _note(request)
+    services = request.app[SERVICES]
+    file = await services.files.acknowledge(person, path_number(request), note.reference)
+    services.in_force.ring()
+    return json_answer(shown(file))

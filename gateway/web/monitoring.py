@@ -1,0 +1,148 @@
+"""Requests in, thresholds, rates, incidents and the audit chain out."""
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.access import Action
+from gateway.errors import InvalidInput
+from gateway.ingest.document import DOCUMENT_MAX_BYTES
+from gateway.store.audit_log import PAGE, read_records
+from gateway.store.incidents import IncidentState
+from gateway.web.answers import instants, json_answer
+from gateway.web.auth import asker
+from gateway.web.files import path_number, read_body
+from gateway.web.services import SERVICES
+from thresholds.breach import Rate
+from thresholds.instant import format_instant
+from thresholds.model import Level, Threshold
+
+NDJSON_BYTES: Final = 32 * 1024 * 1024
+"""Size of an NDJSON body at the most: 10 000 lines of whole requests of 3 kB."""
+
+INCIDENT_LIMIT: Final = 1000
+"""Incidents, or requests in excess, in one answer at the most."""
+
+
+async def service_requests(request: web.Request) -> web.Response:
+    """Count service requests: one as application/xml, many as application/x-ndjson; 202 after the commit."""
+    person = await asker(request)
+    person.require(Action.SEND_COMMUNICATIONS)
+    receiver = request.app[SERVICES].receiver
+    if request.content_type == "application/x-ndjson":
+        return json_answer(await receiver.lines(await read_body(request, NDJSON_BYTES)), status=202)
+    if request.content_type in {"application/xml", "text/xml"}:
+        taken = await receiver.request(await read_body(request, DOCUMENT_MAX_BYTES))
+        answer = {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": []}
+        return json_answer(answer, status=202)
+    raise web.HTTPUnsupportedMediaType(text="Send application/xml or application/x-ndjson.")
+
+
+def _number(request: web.Request, name: str, default: int, highest: int) -> int:
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= highest):  # noqa: PLR2004
+        raise InvalidInput(
+            "query_malformed", f"{name} must be a number from 0 to {highest}", "Correct the address."
+        )
+    return int(text)
+
+
+def shown_threshold(threshold: Threshold) -> dict[str, Any]:
+    """Return a threshold as the API shows it."""
+    return {
+        "user_id": threshold.user_id,
+        "communication": threshold.communication,
+        "service": threshold.service,
+        "period": threshold.period.text,
+        "alignment": threshold.alignment,
+        "warning": threshold.warning,
+        "quarantine": threshold.quarantine,
+        "effective_from": format_instant(threshold.effective_from),
+        "effective_to": None if threshold.effective_to is None else format_instant(threshold.effective_to),
+        "file_id": threshold.file_id,
+        "line": threshold.line,
+    }
+
+
+def _shown_rate(rate: Rate) -> dict[str, Any]:
+    threshold = rate.threshold
+    return {
+        "user_id": rate.key.user_id,
+        "communication": rate.key.communication,
+        "service": rate.key.service,
+        "period_seconds": rate.key.period_seconds,
+        "alignment": rate.key.alignment,
+        "count": rate.count,
+        "state": rate.state,
+        "exception": rate.is_exception,
+        "warning": threshold and threshold.warning,
+        "quarantine": threshold and threshold.quarantine,
+        "headroom": rate.headroom(Level.QUARANTINE),
+        "file_id": threshold and threshold.file_id,
+    }
+
+
+async def thresholds(request: web.Request) -> web.Response:
+    """List the thresholds in force, exceptions included."""
+    (await asker(request)).require(Action.READ_MONITORING)
+    found = request.app[SERVICES].counting.thresholds
+    return json_answer({"thresholds": [shown_threshold(threshold) for threshold in found]})
+
+
+async def rates(request: web.Request) -> web.Response:
+    """List each count beside its threshold, nearest to its quarantine level first."""
+    (await asker(request)).require(Action.READ_MONITORING)
+    found = [_shown_rate(rate) for rate in request.app[SERVICES].counting.rates()]
+    found.sort(key=lambda rate: (rate["headroom"] is None, rate["headroom"]))
+    return json_answer({"rates": found})
+
+
+async def incidents(request: web.Request) -> web.Response:
+    """List candidate incidents, newest first; `?state=open`, `?limit=`."""
+    person = await asker(request)
+    text = request.query.get("state")
+    if text is not None and text not in set(IncidentState):
+        raise InvalidInput("query_malformed", "state must be open or closed", "Correct the address.")
+    state = IncidentState(text) if text else None
+    limit = _number(request, "limit", 200, INCIDENT_LIMIT)
+    found = await request.app[SERVICES].incidents.newest(person, state, limit)
+    return json_answer({"incidents": [instants(incident) for incident in found]})
+
+
+async def incident(request: web.Request) -> web.Response:
+    """Show a candidate incident with the requests in excess (`?limit=` of them)."""
+    person = await asker(request)
+    limit = _number(request, "limit", 100, INCIDENT_LIMIT)
+    found, count, excess = await request.app[SERVICES].incidents.get(person, path_number(request), limit)
+    return json_answer(instants(found) | {"excess_count": count, "excess": excess})
+
+
+class CloseNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an incident is closed."""
+
+    reason: str
+
+
+async def close_incident(request: web.Request) -> web.Response:
+    """Close a candidate incident; body `{"reason"}`."""
+    person = await asker(request)
+    try:
+        note = msgspec.json.decode(await read_body(request, 4096), type=CloseNote)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            "body_malformed", f"the body is not what is expected: {error}", 'Send {"reason": "…"}.'
+        ) from error
+    closed = await request.app[SERVICES].incidents.close(person, path_number(request), note.reason)
+    return json_answer(instants(closed))
+
+
+async def audit(request: web.Request) -> web.Response:
+    """Return audit records after number `?after=`, up to `?limit=`, as the bytes that are hashed."""
+    (await asker(request)).require(Action.READ_AUDIT)
+    after = _number(request, "after", 0, 2**31)
+    limit = _number(request, "limit", PAGE, PAGE)
+    found = await read_records(request.app[SERVICES].database, after, limit)
+    return json_answer(
+        {"records": [{"number": r.number, "body": r.body.decode(), "hash": r.hash} for r in found]}
+    )

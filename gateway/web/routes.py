@@ -1,0 +1,64 @@
+"""Every route of the API in one table: what it is for, who may use it, what it answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.access import Action
+from gateway.web import files, health, monitoring
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One route."""
+
+    method: str
+    path: str
+    handler: Handler
+    action: Action | None
+    """What the asker must be allowed; None for routes that anybody may read."""
+    status: int = 200
+    body: str = ""
+    """Content types of the body, where it has one."""
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of what the handler does."""
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+_FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
+_INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
+_JSON: Final = "application/json"
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/api/v1/service-requests",
+        monitoring.service_requests,
+        Action.SEND_COMMUNICATIONS,
+        202,
+        "application/xml application/x-ndjson",
+    ),
+    Route("POST", "/api/v1/adt-files", files.submit, Action.SUBMIT_FILE, 201, "text/csv"),
+    Route("GET", "/api/v1/adt-files", files.list_all, Action.READ_FILES),
+    Route("GET", _FILE, files.get_one, Action.READ_FILES),
+    Route("GET", _FILE + "/{part:file|signature|receipt}", files.get_file_part, Action.READ_FILES),
+    Route("POST", _FILE + "/approve", files.approve, Action.APPROVE_FILE),
+    Route("POST", _FILE + "/reject", files.reject, Action.APPROVE_FILE, body=_JSON),
+    Route("POST", _FILE + "/withdraw", files.withdraw, Action.WITHDRAW_FILE, body=_JSON),
+    Route("POST", _FILE + "/deliver", files.deliver, Action.DELIVER_FILE),
+    Route("POST", _FILE + "/acknowledge", files.acknowledge, Action.ACKNOWLEDGE_FILE, body=_JSON),
+    Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING),
+    Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING),
+    Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING),
+    Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING),
+    Route("POST", _INCIDENT + "/close", monitoring.close_incident, Action.CLOSE_INCIDENT, body=_JSON),
+    Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT),
+    Route("GET", "/healthz", health.healthz, None),
+    Route("GET", "/readyz", health.readyz, None),
+    Route("GET", "/metrics", health.metrics, None),
+)

@@ -1,0 +1,38 @@
+"""What the views work with, as typed keys of the application."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from gateway.clock import Clock
+from gateway.health import Health
+from gateway.ingest.counting import Counting
+from gateway.ingest.receive import Receiver
+from gateway.operations.delivery import Delivery
+from gateway.operations.files import Files
+from gateway.operations.in_force import InForce
+from gateway.operations.incidents import Incidents
+from gateway.operations.signing import Signing
+from gateway.store.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the daemon that the views call."""
+
+    database: Database
+    clock: Clock
+    receiver: Receiver
+    files: Files
+    signing: Signing
+    delivery: Delivery
+    in_force: InForce
+    counting: Counting
+    incidents: Incidents
+    health: Health
+    channels: tuple[str, ...]
+    """Names of the alert channels."""
+
+
+SERVICES: Final = web.AppKey("services", Services)

@@ -1,0 +1,85 @@
+"""Certification paths to trusted roots, by the validator of `cryptography` (RFC 5280, section 6).
+
+Its policies are made for TLS; a file-signing certificate has no subject alternative name and no purpose of
+TLS, so both extension policies are our own.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store
+
+from hsm.model import CertificateSummary
+
+MAX_CERTIFICATES: Final = 16
+"""Most certificates that are taken from a file, a signature or a token."""
+
+PEM_BYTES: Final = 64 * 1024
+"""Largest PEM file of certificates."""
+
+
+def _signs_data(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:
+    if not usage.digital_signature:
+        message = "its key usage lacks digitalSignature"
+        raise ValueError(message)
+
+
+def _issues(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:
+    if not usage.key_cert_sign:
+        message = "its key usage lacks keyCertSign"
+        raise ValueError(message)
+
+
+_AGNOSTIC: Final = Criticality.AGNOSTIC
+_SIGNER_POLICY: Final = ExtensionPolicy.permit_all().require_present(x509.KeyUsage, _AGNOSTIC, _signs_data)
+_ISSUER_POLICY: Final = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, _AGNOSTIC, None)
+    .require_present(x509.KeyUsage, _AGNOSTIC, _issues)
+)
+
+
+def certification_path(
+    leaf: x509.Certificate,
+    intermediates: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    at: dt.datetime,
+) -> list[x509.Certificate]:
+    """Return the path from *leaf* to one of *anchors*, every certificate valid at the time *at*.
+
+    Raises `cryptography.x509.verification.VerificationError` where there is none, and `ValueError` for
+    certificates that cannot be read.
+    """
+    policy = PolicyBuilder().store(Store(list(anchors))).time(at)
+    policy = policy.extension_policies(ca_policy=_ISSUER_POLICY, ee_policy=_SIGNER_POLICY)
+    return policy.build_client_verifier().verify(leaf, list(intermediates)).chain
+
+
+def without_root(path: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """Return the leaf and the intermediates of *path*."""
+    return (path[0], *(each for each in path[1:] if each.issuer != each.subject))
+
+
+def load_certificates(pem: bytes) -> list[x509.Certificate]:
+    """Read 1 to 16 PEM certificates of at most 64 KiB; `ValueError` otherwise."""
+    if len(pem) > PEM_BYTES:
+        message = f"more than {PEM_BYTES} octets"
+        raise ValueError(message)
+    certificates = x509.load_pem_x509_certificates(pem)
+    if not 1 <= len(certificates) <= MAX_CERTIFICATES:
+        message = f"more than {MAX_CERTIFICATES} certificates"
+        raise ValueError(message)
+    return certificates
+
+
+def summarise(certificate: x509.Certificate) -> CertificateSummary:
+    """Take from *certificate* what people look at."""
+    return CertificateSummary(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:X}",
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )

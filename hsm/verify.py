@@ -1,0 +1,274 @@
+"""Verification of a signature over data, without a token.
+
+A verdict says what was found, step by step. It is `valid` only if every step passed. What could not be
+checked at all raises `CannotVerify` instead: it is neither right nor wrong.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.verification import VerificationError
+
+from hsm.cms import MAX_SIGNATURE, SignedData, decode_raw, detect_container, parse_cms
+from hsm.errors import CannotVerify
+from hsm.model import Container
+from hsm.path import certification_path, load_certificates, summarise
+from hsm.verdict import STEP_NAMES, JudgedBy, Outcome, Step, Verdict
+
+_HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
+_RSA_BITS: Final = 2048
+
+_REMEDIES: Final = {
+    "signature_too_large": "Check that this is the signature file that belongs to the data.",
+    "trust_empty": "Give one to sixteen certificates in PEM form that are trusted as roots.",
+    "container_other": "Name the container that the signature has, or let it be detected.",
+    "certificate_needed": "Give the signer's certificate in PEM form, with its issuing certificates behind it.",
+    "signer_unknown": "Ask the sender for a signature that holds the signer's certificate.",
+    "algorithm_unsupported": "Sign with an EC P-256, EC P-384 or RSA key of 2048 bits or more.",
+}
+"""What to do about each code of `CannotVerify` that is raised here."""
+
+
+class _Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signature of any container says."""
+
+    container: Container
+    cms: SignedData | None
+    signature: bytes
+    digest: str
+    signer: x509.Certificate
+    others: Sequence[x509.Certificate]
+    signing_time: dt.datetime | None
+
+
+class _Failed(Exception):
+    """A step found something wrong."""
+
+
+# 1. Sizes and trust    a signature of at most 1 MiB beside its content; at least one trusted root
+# 2. Container          exactly one signer, whose certificate is known; algorithms and keys that are accepted
+# 3. Content            content inside the container, if any, is the data, octet for octet
+# 4. Signed attributes  content type and message digest are there and right
+# 5. Signature          made over the attributes (or the data) by the signer's key
+# 6. Certification path from the signer to a trusted root, at the time of judgement
+#
+# Steps 1 and 2 raise CannotVerify. Steps 3 to 6 decide; after the first that fails no other is reached.
+# THE CALLER MUST STILL compare `signer` with whom it expects: a trusted root vouches for many.
+
+
+def verify(
+    data: bytes,
+    signature: bytes,
+    trust_pem: bytes,
+    *,
+    container: Container | None = None,
+    certificate_pem: bytes | None = None,
+    at: dt.datetime | None = None,
+) -> Verdict:
+    """Verify *signature* over *data* against the trusted roots in *trust_pem*; raises `CannotVerify`.
+
+    The container is detected if it is not given. A bare signature needs *certificate_pem*, the signer first.
+    Certificates are judged at *at*, or else at the signing time, which is the signer's own claim.
+    """
+    # Step 1
+    anchors = _check_sizes_and_trust(data, signature, trust_pem)
+    # Step 2
+    claim = _read_claim(signature, container, certificate_pem)
+    check_key = _accepted_key(claim)
+    judged_at, judged_by = _time_of_judgement(claim, at)
+    steps = _run(
+        {
+            3: lambda: _check_content(claim, data),
+            4: lambda: _check_attributes(claim, data),
+            5: lambda: check_key(data),
+            6: lambda: _check_path(claim, anchors, judged_at),
+        }
+    )
+    passed = {step.number: step.outcome is Outcome.PASSED for step in steps}
+    return Verdict(
+        valid=all(passed.values()),
+        content_matches=passed[3] and passed[4],
+        signature_matches=passed[5],
+        chain_trusted=passed[6],
+        container=claim.container,
+        steps=steps,
+        signer=summarise(claim.signer),
+        signing_time=claim.signing_time,
+        judged_at=judged_at,
+        judged_by=judged_by,
+    )
+
+
+def _run(checks: dict[int, Callable[[], str]]) -> tuple[Step, ...]:
+    """Run the deciding steps in order until one fails."""
+    steps = [Step(number, STEP_NAMES[number], Outcome.PASSED, "") for number in (1, 2)]
+    failed = False
+    for number, check in checks.items():
+        outcome, detail = (Outcome.NOT_REACHED, "") if failed else _attempt(check)
+        failed = failed or outcome is Outcome.FAILED
+        steps.append(Step(number, STEP_NAMES[number], outcome, detail))
+    return tuple(steps)
+
+
+def _attempt(check: Callable[[], str]) -> tuple[Outcome, str]:
+    try:
+        return Outcome.PASSED, check()
+    except _Failed as failure:
+        return Outcome.FAILED, str(failure)
+
+
+def _check_sizes_and_trust(data: bytes, signature: bytes, trust_pem: bytes) -> list[x509.Certificate]:
+    """Step 1. An attached signature holds the data once more, in PEM a third larger."""
+    if len(signature) > MAX_SIGNATURE + 2 * len(data):
+        raise _cannot("signature_too_large", f"The signature has {len(signature)} octets.")
+    try:
+        return load_certificates(trust_pem)
+    except ValueError as error:
+        raise _cannot("trust_empty", f"The trusted certificates cannot be read: {error}.") from error
+
+
+def _read_claim(signature: bytes, container: Container | None, certificate_pem: bytes | None) -> _Claim:
+    """Step 2, the container."""
+    found = detect_container(signature)
+    if container not in {None, found}:
+        raise _cannot("container_other", f"The signature is {found}, not {container}.")
+    if found is Container.RAW_BASE64:
+        return _raw_claim(signature, certificate_pem)
+    parsed = parse_cms(signature)
+    if parsed.signer is None:
+        message = "The signature does not hold exactly one certificate that its signer names."
+        raise _cannot("signer_unknown", message)
+    return _Claim(
+        container=found,
+        cms=parsed,
+        signature=parsed.signature,
+        digest=parsed.digest,
+        signer=parsed.signer,
+        others=parsed.others,
+        signing_time=parsed.signing_time,
+    )
+
+
+def _raw_claim(signature: bytes, certificate_pem: bytes | None) -> _Claim:
+    if certificate_pem is None:
+        raise _cannot("certificate_needed", "A bare signature needs the signer's certificate beside it.")
+    try:
+        signer, *others = load_certificates(certificate_pem)
+    except ValueError as error:
+        raise _cannot("certificate_needed", f"The signer's certificate cannot be read: {error}.") from error
+    return _Claim(
+        container=Container.RAW_BASE64,
+        cms=None,
+        signature=decode_raw(signature),
+        digest="sha256",
+        signer=signer,
+        others=others,
+        signing_time=None,
+    )
+
+
+def _accepted_key(claim: _Claim) -> Callable[[bytes], str]:
+    """Step 2, the signer's key; returns step 5 for it."""
+    key = _public_key(claim.signer)
+    kind = None if claim.cms is None else claim.cms.key_kind
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES) and kind != "rsa":
+        return lambda data: _check_signature(claim, lambda: _verify_ec(key, claim, data))
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_BITS and kind != "ec":
+        return lambda data: _check_signature(claim, lambda: _verify_rsa(key, claim, data))
+    raise _cannot("algorithm_unsupported", "The signer's key is of a kind or size that is not accepted.")
+
+
+def _public_key(certificate: x509.Certificate) -> Any:
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _cannot("algorithm_unsupported", f"The signer's key cannot be read: {error}.") from error
+
+
+def _time_of_judgement(claim: _Claim, at: dt.datetime | None) -> tuple[dt.datetime, JudgedBy]:
+    if at is not None:
+        return at, JudgedBy.CALLER
+    if claim.signing_time is not None:
+        return claim.signing_time, JudgedBy.SIGNING_TIME
+    return dt.datetime.now(dt.UTC), JudgedBy.CLOCK
+
+
+def _check_content(claim: _Claim, data: bytes) -> str:
+    """Step 3."""
+    if claim.cms is None or claim.cms.content is None:
+        return "the signature is detached from its content"
+    if claim.cms.content != data:
+        message = "the content inside the signature is not the data"
+        raise _Failed(message)
+    return "the content inside the signature is the data"
+
+
+def _check_attributes(claim: _Claim, data: bytes) -> str:
+    """Step 4 (RFC 5652, sections 5.4 and 11)."""
+    if claim.cms is None or claim.cms.signed_attributes is None:
+        return "there are none; the signature is over the data itself"
+    if claim.cms.attribute_content_type != claim.cms.content_type:
+        message = "the content type attribute is missing or wrong"
+        raise _Failed(message)
+    if claim.cms.message_digest is None:
+        message = "the message digest attribute is missing"
+        raise _Failed(message)
+    if claim.cms.message_digest != _digest(claim.digest, data):
+        message = f"the {claim.digest} digest of the data is not the one that was signed"
+        raise _Failed(message)
+    return f"the {claim.digest} digest of the data is the one that was signed"
+
+
+def _digest(name: str, data: bytes) -> bytes:
+    digest = hashes.Hash(_HASHES[name]())
+    digest.update(data)
+    return digest.finalize()
+
+
+def _check_signature(claim: _Claim, verify_with_key: Callable[[], None]) -> str:
+    """Step 5."""
+    try:
+        verify_with_key()
+    except InvalidSignature:
+        message = "the signer's key did not make this signature"
+        raise _Failed(message) from None
+    return f"made by the key in certificate {claim.signer.serial_number:X}"
+
+
+def _signed_octets(claim: _Claim, data: bytes) -> bytes:
+    attributes = None if claim.cms is None else claim.cms.signed_attributes
+    return data if attributes is None else attributes
+
+
+def _verify_ec(key: ec.EllipticCurvePublicKey, claim: _Claim, data: bytes) -> None:
+    key.verify(claim.signature, _signed_octets(claim, data), ec.ECDSA(_HASHES[claim.digest]()))
+
+
+def _verify_rsa(key: rsa.RSAPublicKey, claim: _Claim, data: bytes) -> None:
+    octets = _signed_octets(claim, data)
+    key.verify(claim.signature, octets, padding.PKCS1v15(), _HASHES[claim.digest]())
+
+
+def _check_path(claim: _Claim, anchors: Sequence[x509.Certificate], at: dt.datetime) -> str:
+    """Step 6."""
+    try:
+        path = certification_path(claim.signer, claim.others, anchors, at)
+    except (VerificationError, ValueError) as error:
+        message = f"the certificate does not lead to a trusted root: {error}"
+        raise _Failed(message) from error
+    return " < ".join(certificate.subject.rfc4514_string() for certificate in path)
+
+
+def _cannot(code: str, message: str) -> CannotVerify:
+    return CannotVerify(code, message, _REMEDIES[code])

@@ -1,0 +1,234 @@
+"""The monitor: counts every communication against every threshold it touches, and evaluates it.
+
+The same engine serves live, in replay and in backtest. It has no clock: *now* is whole seconds since the Unix
+epoch and never runs backwards; a lower *now* (a clock set back) stands for the highest one seen.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from thresholds.breach import (
+    Change,
+    EndReason,
+    EpisodeEnded,
+    EpisodeId,
+    Observed,
+    OpenEpisode,
+    Placement,
+    Rate,
+    Replaced,
+    change_second,
+)
+from thresholds.model import (
+    ALL,
+    ANY_SERVICE,
+    Communication,
+    CommunicationClass,
+    Threshold,
+    ThresholdKey,
+    UserId,
+)
+from thresholds.schedule import NEVER, Schedule, make_schedule
+from thresholds.watch import Watch
+from thresholds.window import LATENESS
+
+MATCH_CACHE_SIZE: Final = 16_384
+"""Distinct kinds of communication whose watches are remembered: 10 users send about 4 000 kinds. Values of
+headers are hostile, so the cache starts again when it is full."""
+
+Kind = tuple[UserId, CommunicationClass, str, str]
+"""Originator, class, service reference and service reference variant: all that decides what a communication
+touches."""
+
+_UNCHANGED: Final = {placement: Observed(placement) for placement in Placement}
+_ON_TIME: Final = _UNCHANGED[Placement.ON_TIME]
+
+
+class Monitor:
+    """Windows and episodes of a set of thresholds.
+
+    After a restart: make it with the last time the earlier run saw, `seed` what that run had evaluated,
+    `restore` its open episodes, and `advance`.
+    """
+
+    def __init__(self, thresholds: Iterable[Threshold], now: int) -> None:
+        self._now = now
+        schedules = _schedules(thresholds)
+        self._watches = {key: Watch(key, schedule, now) for key, schedule in schedules.items()}
+        self._open: dict[Watch, None] = {}
+        self._unevaluated: dict[Watch, None] = {}
+        self._reindex()
+
+    @property
+    def next_change(self) -> int | None:
+        """The next second at which a level changes, or None; call `advance` then."""
+        return self._changes[0][0] if self._changes else None
+
+    def observe(self, communication: Communication, observed_at: int, now: int) -> Observed:
+        """Count one communication, sent at *observed_at*, and evaluate every threshold it touches.
+
+        Late by up to `LATENESS` it counts where it belongs, later or from the future at *now*.
+        Duplicates count again: the caller has removed them.
+        """
+        changes = self.advance(now) if now > self._now else ()
+        now = self._now
+        second = observed_at if now - LATENESS <= observed_at <= now else now
+        result = _ON_TIME if second == observed_at else _UNCHANGED[_placement(observed_at, now)]
+        kind = (
+            communication.originator,
+            communication.communication_class,
+            communication.service_reference,
+            communication.service_reference_variant,
+        )
+        risen = None
+        watches = self._touched.get(kind)
+        for watch in self._match(kind) if watches is None else watches:
+            if watch.window.add(second, 1, now) > watch.alarm or second < now:
+                risen = [watch] if risen is None else [*risen, watch]
+        if risen is None and not changes:
+            return result
+        return self._evaluate(risen or (), second, changes, result.placement)
+
+    def advance(self, now: int) -> tuple[Change, ...]:
+        """Move on to *now* and return what changed since the last call, in time order."""
+        changes: list[Change] = []
+        for watch in self._unevaluated:
+            changes += watch.evaluate(self._now)
+            self._note(watch)
+        self._unevaluated.clear()
+        if now > self._now:
+            changes += self._settle(now)
+            self._now = now
+        return tuple(sorted(changes, key=change_second)) if changes else ()
+
+    def replace(self, thresholds: Iterable[Threshold], now: int) -> Replaced:
+        """Put another set of thresholds in force.
+
+        Windows whose key stays keep counts and episodes; those whose key is gone are dropped and their open
+        episodes end. Windows of new keys start empty: `seed` them, then `advance`.
+        """
+        changes = list(self.advance(now))
+        schedules = _schedules(thresholds)
+        for key in sorted(self._watches.keys() - schedules.keys()):
+            changes += self._watches[key].withdraw(self._now)
+        watches = {}
+        for key, schedule in schedules.items():
+            watch = watches[key] = self._watches.get(key) or Watch(key, schedule, self._now)
+            if key in self._watches:
+                changes += watch.replace(schedule, self._now)
+        added = tuple(schedules.keys() - self._watches.keys())
+        self._watches = watches
+        self._open = {watch: None for watch in watches.values() if watch.is_open}
+        self._reindex()
+        return Replaced(tuple(sorted(added)), tuple(sorted(changes, key=change_second)))
+
+    def seed(self, kind: Kind, second: int, n: int, only: Collection[ThresholdKey] | None = None) -> None:
+        """Add *n* earlier communications of *kind* without evaluating them, to the keys in *only* or to all.
+
+        *second* is where they were counted. The next `advance` evaluates the counts.
+        """
+        for watch in self._match(kind):
+            if only is None or watch.key in only:
+                watch.window.add(min(second, self._now), n, self._now)
+                self._unevaluated[watch] = None
+
+    def restore(self, episodes: Iterable[OpenEpisode]) -> tuple[Change, ...]:
+        """Go on with the open episodes of an earlier run; return the end of those whose key is gone."""
+        withdrawn: list[Change] = []
+        for state in episodes:
+            watch = self._watches.get(state.episode.key)
+            if watch:
+                watch.restore(state, self._now)
+                self._note(watch)
+            elif not state.quiet:
+                withdrawn.append(EpisodeEnded(state.episode, self._now, EndReason.WITHDRAWN))
+        return tuple(withdrawn)
+
+    def open_episodes(self) -> tuple[OpenEpisode, ...]:
+        """Return the state of every open episode as of the last call, quiet ones too, for `restore`."""
+        return tuple(state for watch in self._open for state in watch.open_episodes())
+
+    def rates(self) -> Iterator[Rate]:
+        """Yield the count of every key at the time of the last call; `advance` first."""
+        for key, watch in self._watches.items():
+            yield Rate(key, watch.window.count(self._now), watch.threshold)
+
+    def _evaluate(
+        self, risen: Iterable[Watch], second: int, changes: tuple[Change, ...], placement: Placement
+    ) -> Observed:
+        """Evaluate the watches whose count may have passed a level."""
+        excess: list[EpisodeId] = []
+        own: list[Change] = []
+        for watch in risen:
+            changed, exceeded = watch.observe(second, self._now)
+            own += changed
+            excess += exceeded
+            self._note(watch)
+        if not (changes or own or excess):
+            return _UNCHANGED[placement]
+        return Observed(placement, (*changes, *own), tuple(excess))
+
+    def _settle(self, now: int) -> list[Change]:
+        """Move the watches on that have something to decide: an open episode or a change of level."""
+        moving = dict(self._open)
+        while self._changes and self._changes[0][0] <= now:
+            moving[heapq.heappop(self._changes)[2]] = None
+        changes: list[Change] = []
+        for watch in moving:
+            due = watch.next_change <= now
+            changes += watch.settle(now)
+            self._note(watch)
+            if due:
+                self._expect_change(watch)
+        return changes
+
+    def _note(self, watch: Watch) -> None:
+        """Keep the open watches apart: they are the ones that time alone may change."""
+        if watch.is_open:
+            self._open[watch] = None
+        else:
+            self._open.pop(watch, None)
+
+    def _expect_change(self, watch: Watch) -> None:
+        if watch.next_change != NEVER:
+            self._serial += 1  # breaks ties, watches having no order
+            heapq.heappush(self._changes, (watch.next_change, self._serial, watch))
+
+    def _reindex(self) -> None:
+        """Build what follows from the set of watches: the matches and the coming changes of level."""
+        self._touched: dict[Kind, tuple[Watch, ...]] = {}
+        self._index: defaultdict[UserId, dict[tuple[str, str], list[Watch]]] = defaultdict(dict)
+        self._changes: list[tuple[int, int, Watch]] = []
+        self._serial = 0
+        for key, watch in self._watches.items():
+            place = key.communication, key.service
+            self._index[key.user_id].setdefault(place, []).append(watch)
+            self._expect_change(watch)
+
+    def _match(self, kind: Kind) -> tuple[Watch, ...]:
+        """Return the watches that a communication of *kind* touches, each once."""
+        user_id, communication_class, reference, variant = kind
+        places = self._index.get(user_id)
+        if places is None:  # a user without thresholds is not worth a place in the cache
+            return ()
+        services = dict.fromkeys((variant, reference, ANY_SERVICE))
+        pairs = [(name, service) for name in (communication_class, ALL) for service in services]
+        watches = tuple(watch for pair in pairs for watch in places.get(pair, ()))
+        if len(self._touched) >= MATCH_CACHE_SIZE:
+            self._touched.clear()
+        self._touched[kind] = watches
+        return watches
+
+
+def _placement(observed_at: int, now: int) -> Placement:
+    return Placement.FUTURE if observed_at > now else Placement.LATE
+
+
+def _schedules(thresholds: Iterable[Threshold]) -> dict[ThresholdKey, Schedule]:
+    """Group *thresholds* by what they count."""
+    rows: defaultdict[ThresholdKey, list[Threshold]] = defaultdict(list)
+    for threshold in thresholds:
+        rows[threshold.key].append(threshold)
+    return {key: make_schedule(group) for key, group in rows.items()}

@@ -1,0 +1,167 @@
+"""Exact counts over a moving or calendar window, in a ring of buckets.
+
+Periods up to an hour are counted by the second: the rolling window at *t* is `(t - period, t]`. Longer ones
+are counted by the minute: the window starts on the minute at or before `t - period`, so a count may cover up
+to 59 s more, never less. A past second of a minute window counts the whole minute that holds it. Calendar
+windows run from the start of the UTC period that holds *t* through *t*.
+"""
+
+from array import array
+from typing import Final
+
+from thresholds.model import Alignment
+
+LATENESS: Final = 300
+"""Seconds by which an event may be late and still count where it belongs."""
+
+SECOND_RESOLUTION_LIMIT: Final = 3600
+"""Longest period, in seconds, that is counted by the second."""
+
+CALENDAR_ORIGIN: Final = 4 * 86_400
+"""Monday 1970-01-05T00:00:00Z: from here hours, days and weeks all start where people expect them."""
+
+WIDTHS: Final = "BHIQ"
+"""Array type codes of a bucket, from 8 to 64 bits; a ring starts narrow and widens when a bucket is full."""
+
+
+class Window:
+    """The count of one threshold.
+
+    It keeps the buckets of the period and of the lateness before it, which makes the count at any of the last
+    `LATENESS` seconds exact too. Adding and reading take constant time on average. Time only moves forward.
+    """
+
+    __slots__ = (
+        "_back",
+        "_buckets",
+        "_calendar",
+        "_fall",
+        "_head",
+        "_next",
+        "_period",
+        "_resolution",
+        "_size",
+        "_start",
+        "_total",
+    )
+
+    def __init__(self, period: int, alignment: Alignment, now: int) -> None:
+        self._period = period
+        self._calendar = alignment is Alignment.CALENDAR
+        self._resolution = 1 if period <= SECOND_RESOLUTION_LIMIT else 60
+        # A window by the second leaves out the second at `t - period`; one by the minute holds its minute.
+        self._back = period - 1 if self._resolution == 1 else period
+        self._size = (period + LATENESS) // self._resolution + 2
+        self._buckets = array(WIDTHS[0])  # empty until the first event: most thresholds never see one
+        self._total = 0
+        self._head = now // self._resolution
+        self._start, self._fall = self._bounds(now)
+        self._next = min(self._fall, (self._head + 1) * self._resolution)
+
+    def add(self, second: int, n: int, now: int) -> int:
+        """Count *n* events at *second* (at most *now*) and return the count at *now*.
+
+        Events older than what the ring holds change no count that can still be asked for and are left out.
+        """
+        if now >= self._next:
+            self._advance(now)
+        bucket = second // self._resolution
+        if bucket >= self._start:
+            self._total += n
+        elif bucket <= self._head - self._size:
+            return self._total
+        slot = bucket % self._size
+        try:
+            self._buckets[slot] += n
+        except (IndexError, OverflowError):
+            self._widen(slot, n)
+        return self._total
+
+    def count(self, now: int) -> int:
+        """Return the count at *now*, which is the time of the last call or later."""
+        if now >= self._next:
+            self._advance(now)
+        return self._total
+
+    def history(self, since: int, now: int) -> list[int]:
+        """Return the counts at each second from *since* to *now*; `now - since` is at most `LATENESS`."""
+        count, start, head = self.count(now), self._start, self._head
+        counts = [count]
+        for second in range(now - 1, since - 1, -1):
+            first, last = self.first_second(second) // self._resolution, second // self._resolution
+            count += self._sum(first, start) - self._sum(last + 1, head + 1)
+            start, head = first, last
+            counts.append(count)
+        counts.reverse()
+        return counts
+
+    def ceiling(self, since: int, now: int) -> int:
+        """Return a number that no count from *since* to *now* is above, for less work than `history`."""
+        return self.count(now) + self._sum(self.first_second(since) // self._resolution, self._start)
+
+    def first_second(self, second: int) -> int:
+        """Return the first second that the count at *second* covers."""
+        back = (second - CALENDAR_ORIGIN) % self._period if self._calendar else self._back
+        first = second - back
+        return first - first % self._resolution
+
+    def next_fall(self) -> int:
+        """Return the next second at which the count may fall: until then it is constant without events."""
+        return self._fall
+
+    def _bounds(self, now: int) -> tuple[int, int]:
+        """Return the first bucket counted at *now* and the second at which the next one takes its place."""
+        start = self.first_second(now) // self._resolution
+        if self._calendar:
+            return start, now - (now - CALENDAR_ORIGIN) % self._period + self._period
+        return start, (start + 1) * self._resolution + self._back
+
+    def _advance(self, now: int) -> None:
+        if now >= self._fall:
+            start, self._fall = self._bounds(now)
+            if self._total:
+                self._total -= self._sum(self._start, min(start, self._head + 1))
+            self._start = start
+        head = now // self._resolution
+        if head > self._head:
+            self._clear(head)
+        self._next = min(self._fall, (head + 1) * self._resolution)
+
+    def _clear(self, head: int) -> None:
+        """Empty the buckets after the old head up to the new one; they held what is now too old."""
+        if head - self._head >= self._size:
+            self._buckets = array(WIDTHS[0])
+        elif self._buckets:
+            for low, high in self._slots(self._head + 1, head + 1):
+                self._buckets[low:high] = array(
+                    self._buckets.typecode, bytes((high - low) * self._buckets.itemsize)
+                )
+        self._head = head
+
+    def _sum(self, first: int, end: int) -> int:
+        """Return what the buckets from *first* to before *end* hold."""
+        if end - first == 1 and self._buckets:
+            return self._buckets[first % self._size]
+        return sum(sum(self._buckets[low:high]) for low, high in self._slots(first, end))
+
+    def _slots(self, first: int, end: int) -> tuple[tuple[int, int], ...]:
+        """Return the slices of the ring for the buckets from *first* to before *end*."""
+        low = first % self._size
+        high = low + max(0, end - first)
+        if high <= self._size:
+            return ((low, high),)
+        return (low, self._size), (0, high - self._size)
+
+    def _widen(self, slot: int, n: int) -> None:
+        """Make room for *n* more in *slot*: allocate the ring, or copy it to wider buckets."""
+        values = self._buckets or array(WIDTHS[0], bytes(self._size))
+        for code in WIDTHS[WIDTHS.index(values.typecode) :]:
+            wider = array(code, values)
+            try:
+                wider[slot] += n
+            except OverflowError:
+                continue
+            self._buckets = wider
+            return
+        msg = f"a bucket cannot hold {n} more events"
+        raise OverflowError(msg)
