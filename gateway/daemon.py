@@ -46,6 +46,9 @@ ADDRESS_FILE: Final = "address"
 STOP_SECONDS: Final = 10.0
 """How long requests under way may take when the daemon stops."""
 
+BROKER_PAUSE: Final = 3.0
+"""Seconds between attempts to reach the broker at the most: it brings requests and takes alerts."""
+
 Announce = Callable[[str], None]
 
 
@@ -94,7 +97,11 @@ class Parts:
     ) -> None:
         self._settings = settings
         self.health = Health()
-        self._broker = Broker(settings.mqtt, settings.instance, self._on_message) if settings.mqtt else None
+        self._broker = (
+            Broker(settings.mqtt, settings.instance, self._on_message, self._retry_broker)
+            if settings.mqtt
+            else None
+        )
         channels = _channels(settings, self._broker)
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
@@ -126,6 +133,11 @@ class Parts:
         for dispatcher in self._dispatchers.values():
             dispatcher.ring()
 
+    def _retry_broker(self) -> None:
+        """Send what waits for the broker at once."""
+        if MqttChannel.name in self._dispatchers:
+            self._dispatchers[MqttChannel.name].retry()
+
     async def _on_message(self, payload: bytes) -> None:
         await self._receiver.message(payload)
 
@@ -142,7 +154,9 @@ class Parts:
                 work = tasks.supervise(f"alerts-{name}", dispatcher.run)
                 running.append(tasks.start(group, f"alerts-{name}", work))
             if self._broker:
-                running.append(tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run)))
+                running.append(
+                    tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
+                )
                 running.append(tasks.start(group, "mqtt-health", self._watch_broker(self._broker)))
             async with self._listening() as address:
                 announce(address)

@@ -27,7 +27,13 @@ def configure_logs(settings: Log) -> None:
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The default shows the local variables of every frame, a PIN among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -37,5 +43,6 @@ def configure_logs(settings: Log) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)
     for chatty in ("aiosqlite", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

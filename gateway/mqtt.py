@@ -34,10 +34,13 @@ Handler = Callable[[bytes], Coroutine[Any, Any, None]]
 class Broker:
     """The connection to the broker; `run` is to be supervised, and connects anew each time."""
 
-    def __init__(self, settings: Mqtt, instance: str, on_request: Handler) -> None:
+    def __init__(
+        self, settings: Mqtt, instance: str, on_request: Handler, on_connected: Callable[[], None]
+    ) -> None:
         self._settings = settings
         self._root = f"adt-gateway/{instance}"
         self._on_request = on_request
+        self._on_connected = on_connected
         self._client: aiomqtt.Client | None = None
 
     @property
@@ -68,11 +71,11 @@ class Broker:
     async def run(self) -> None:
         """Connect, say that we are here, and take messages until the connection ends (`aiomqtt.MqttError`)."""
         async with self._open() as client:
-            client._client.max_inflight_messages_set(RECEIVE_MAXIMUM)  # noqa: SLF001 - see the module's text
             try:
                 await client.publish(f"{self._root}/status", b"online", qos=1, retain=True)
                 await client.subscribe(self._settings.requests_topic, qos=1)
                 self._client = client
+                self._on_connected()
                 log.info("broker_connected", host=self._settings.host, port=self._settings.port)
                 await self._take_messages(client)
             finally:

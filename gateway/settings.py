@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.errors import SettingsError
 
-ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY_"
+ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY__"
+"""Settings have two underscores after the name; variables of the command line have one."""
 CLIENT_VARIABLES: Final = frozenset(
     {"ADT_GATEWAY_URL", "ADT_GATEWAY_TOKEN", "ADT_GATEWAY_TOKEN_FILE", "ADT_GATEWAY_CONFIG"}
 )
@@ -191,11 +192,15 @@ def _refuse_unknown_variables() -> None:
     """Refuse a variable with our prefix that no setting has: it would be a setting that is silently lost."""
     known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
     for variable in os.environ:
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in CLIENT_VARIABLES:
+        if not variable.startswith("ADT_GATEWAY_") or variable in CLIENT_VARIABLES:
             continue
-        if variable.split("__")[0] not in known:
+        if "__".join(variable.split("__")[:2]) not in known:
             msg = f"the environment variable {variable} is no setting"
-            raise SettingsError("settings_invalid", msg, "Sections and keys are joined by two underscores.")
+            raise SettingsError(
+                "settings_invalid",
+                msg,
+                "Write it as ADT_GATEWAY__HTTP__PORT: two underscores before the section and before the key.",
+            )
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -18,7 +18,9 @@ def start(group: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) 
     return group.create_task(work, name=name)
 
 
-async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def supervise(
+    name: str, work: Callable[[], Awaitable[None]], longest_pause: float = LONGEST_PAUSE
+) -> None:
     """Run *work* for ever: where it fails, say so and start it again after a pause.
 
     For the parts whose trouble must stay their own, such as one alert channel.
@@ -30,7 +32,7 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except Exception:
             log.exception("task_failed", task=name, again_in_seconds=pause)
-        if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
+        if asyncio.get_running_loop().time() - started > longest_pause:
             pause = FIRST_PAUSE
         await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
+        pause = min(pause * 2, longest_pause)

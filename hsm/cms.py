@@ -14,7 +14,7 @@ from cryptography import x509
 
 from hsm.errors import CannotVerify
 from hsm.model import Container
-from hsm.path import MAX_CERTIFICATES
+from hsm.path import MAX_CERTIFICATES, load_certificate
 
 MAX_SIGNATURE: Final = 1024 * 1024
 """Largest detached or bare signature in octets. An attached one may be as much larger as its data."""
@@ -162,7 +162,7 @@ def _certificates(data: Any) -> list[x509.Certificate]:
     chosen = [choice.chosen.dump() for choice in data["certificates"] if choice.name == "certificate"]
     if len(chosen) > MAX_CERTIFICATES:
         _unreadable(f"holds more than {MAX_CERTIFICATES} certificates")
-    return [x509.load_der_x509_certificate(der) for der in chosen]
+    return [load_certificate(der) for der in chosen]
 
 
 def _is_named(certificate: x509.Certificate, sid: Any) -> bool:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from hsm.path import key_usage
+
 _YEARS_10 = dt.timedelta(days=3652)
 _HOUR = dt.timedelta(hours=1)
 
@@ -52,7 +54,7 @@ class DevelopmentCa:
         end = not_after or start + dt.timedelta(days=365)
         builder = _builder(request.subject, request.public_key(), self._issuing.subject, start, end)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(_usage(authority=False), critical=True)
+        builder = builder.add_extension(key_usage(authority=False), critical=True)
         leaf = self._sign(builder, request.public_key(), self._key)
         return leaf.public_bytes(Encoding.PEM) + self._issuing.public_bytes(Encoding.PEM)
 
@@ -67,7 +69,7 @@ class DevelopmentCa:
         builder = _builder(subject, public_key, issuer, self._now - _YEARS_10, self._now + _YEARS_10)
         constraints = x509.BasicConstraints(ca=True, path_length=path_length)
         builder = builder.add_extension(constraints, critical=True)
-        builder = builder.add_extension(_usage(authority=True), critical=True)
+        builder = builder.add_extension(key_usage(authority=True), critical=True)
         return self._sign(builder, public_key, issuer_key)
 
     def _sign(
@@ -94,17 +96,3 @@ def _builder(
     builder = builder.public_key(public_key)  # type: ignore[arg-type]  # any public key
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(start).not_valid_after(end)
-
-
-def _usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        encipher_only=False,
-        decipher_only=False,
-    )

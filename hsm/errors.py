@@ -35,7 +35,6 @@ REMEDIES: Final = {
     "token_module": "Check the path of the PKCS#11 module and that its own configuration is readable.",
     "token_absent": "Plug the token in, or correct its label or the list of permitted serial numbers.",
     "token_ambiguous": "Name the serial number of the one token that is meant.",
-    "token_exists": "Use another label; a token that is in use is never erased.",
     "token_died": "Try again, a fresh process is used; if it happens again, look at the vendor's module.",
     "token_timeout": "Try again, a fresh process is used; if it happens again, check the token's connection.",
     "token_busy": "Wait until the requests that are under way have been answered.",

@@ -13,6 +13,7 @@ from pkcs11.util.rsa import encode_rsa_public_key
 from hsm.config import TokenConfig
 from hsm.errors import token_error
 from hsm.model import KeyAttributes
+from hsm.path import load_certificate
 
 
 def find_private_key(session: pkcs11.Session, config: TokenConfig) -> Any:
@@ -94,6 +95,6 @@ def certificate_objects(session: pkcs11.Session, key_id: bytes | None = None) ->
 
 def _load(found: Any) -> x509.Certificate | None:
     try:
-        return x509.load_der_x509_certificate(found[Attribute.VALUE])
+        return load_certificate(found[Attribute.VALUE])
     except (ValueError, pkcs11.PKCS11Error):
         return None

@@ -67,11 +67,28 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
     if len(pem) > PEM_BYTES:
         message = f"more than {PEM_BYTES} octets"
         raise ValueError(message)
-    certificates = x509.load_pem_x509_certificates(pem)
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
     if not 1 <= len(certificates) <= MAX_CERTIFICATES:
         message = f"more than {MAX_CERTIFICATES} certificates"
         raise ValueError(message)
-    return certificates
+    return [readable(certificate) for certificate in certificates]
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """Read one DER certificate; `ValueError` otherwise."""
+    try:
+        return readable(x509.load_der_x509_certificate(der))
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
+
+
+def readable(certificate: x509.Certificate) -> x509.Certificate:
+    """Return *certificate* if its parts can be read; `ValueError` otherwise, since it is parsed lazily."""
+    summarise(certificate)
+    return certificate
 
 
 def summarise(certificate: x509.Certificate) -> CertificateSummary:
@@ -82,4 +99,19 @@ def summarise(certificate: x509.Certificate) -> CertificateSummary:
         serial=f"{certificate.serial_number:X}",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
+    )
+
+
+def key_usage(*, authority: bool) -> x509.KeyUsage:
+    """Return the key usage of an issuing authority, or that of a file-signing certificate."""
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
     )

@@ -7,10 +7,11 @@ requests; a request whose caller has gone is answered all the same, and the answ
 import asyncio
 import collections
 import contextlib
+import functools
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,8 +24,8 @@ _STDERR_OCTETS: Final = 2048
 _MAX_UNANSWERED: Final = 64
 """Requests in flight; callers that were cancelled count until the process has answered."""
 
-_DRAIN_SECONDS: Final = 1.0
-"""How long the socket of a process that is gone may stay open, as when the module left a child behind."""
+_DRAIN_SECONDS: Final = 5.0
+"""How long a process may outlive its socket, or its socket (held by a child of the module) the process."""
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -132,11 +133,10 @@ class Child(asyncio.SubprocessProtocol):
         if self._socket is None or self._socket_lost:
             self._finish()
         else:
-            self._loop.call_later(_DRAIN_SECONDS, self._socket.abort)
+            self._set_timer(_DRAIN_SECONDS, self._socket.abort)
 
     def _finish(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._set_timer(0, None)
         while self._waiting:
             answer, _ = self._waiting.popleft()
             if not answer.done():
@@ -160,10 +160,10 @@ class Child(asyncio.SubprocessProtocol):
         return None
 
     def socket_lost(self) -> None:
-        """End a process that can no longer be asked, unless it is ending by itself."""
+        """Fail what was not answered once the process has ended, which it should do by itself now."""
         self._socket_lost = True
-        if not self._ending:
-            self.kill()
+        self._ending = True
+        self._set_timer(_DRAIN_SECONDS, self.kill)
         if self._process is not None and self._process.get_returncode() is not None:
             self._finish()
 
@@ -177,12 +177,17 @@ class Child(asyncio.SubprocessProtocol):
 
     def _watch_first(self) -> None:
         """Give the first of those that wait its time."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._waiting:
             seconds = self._waiting[0][1]
-            self._timer = self._loop.call_later(seconds, self._time_out, seconds)
+            self._set_timer(seconds, functools.partial(self._time_out, seconds))
+        else:
+            self._set_timer(0, None)
+
+    def _set_timer(self, seconds: float, action: Callable[[], None] | None) -> None:
+        """Let *action* be the one thing that happens if nothing else does for *seconds*."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if action is None else self._loop.call_later(seconds, action)
 
     def _time_out(self, seconds: float) -> None:
         message = f"{self._name} did not answer within {seconds:g} seconds; its process was ended."

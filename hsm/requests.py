@@ -13,7 +13,7 @@ from pkcs11 import Attribute, CertificateType, ObjectClass
 from hsm.chain import belongs_to, this_second, trusted_path
 from hsm.errors import token_error
 from hsm.objects import certificate_objects
-from hsm.path import load_certificates, without_root
+from hsm.path import key_usage, load_certificates, without_root
 from hsm.session import Key, OpenToken
 
 
@@ -23,19 +23,8 @@ def certificate_request(
     """Return a PEM certificate signing request (RFC 2986) for the key, signed by it."""
     key = opened.signing_key()
     subject = _subject(common_name, organisation, eui64)
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    request = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+    request = builder.add_extension(key_usage(authority=False), critical=True).sign(key, hashes.SHA256())
     return request.public_bytes(Encoding.PEM).decode()
 
 

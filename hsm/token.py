@@ -31,7 +31,7 @@ from hsm.model import Container, KeyType, SignedArtefact, TokenDescription
 from hsm.path import PEM_BYTES
 from hsm.process import Child
 
-IN_FLIGHT: Final = 8
+IN_FLIGHT: Final = 16
 """Requests that the process holds, so that it never waits for the parent."""
 
 MAX_WAITING: Final = 1024

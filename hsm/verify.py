@@ -8,17 +8,15 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.verification import VerificationError
 
-from hsm.cms import MAX_SIGNATURE, SignedData, decode_raw, detect_container, parse_cms
-from hsm.errors import CannotVerify
+from hsm.claim import Claim, cannot, read_claim, read_trust
 from hsm.model import Container
-from hsm.path import certification_path, load_certificates, summarise
+from hsm.path import certification_path, summarise
 from hsm.verdict import STEP_NAMES, JudgedBy, Outcome, Step, Verdict
 
 _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
@@ -28,28 +26,6 @@ _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
 }
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
 _RSA_BITS: Final = 2048
-
-_REMEDIES: Final = {
-    "signature_too_large": "Check that this is the signature file that belongs to the data.",
-    "trust_empty": "Give one to sixteen certificates in PEM form that are trusted as roots.",
-    "container_other": "Name the container that the signature has, or let it be detected.",
-    "certificate_needed": "Give the signer's certificate in PEM form, with its issuing certificates behind it.",
-    "signer_unknown": "Ask the sender for a signature that holds the signer's certificate.",
-    "algorithm_unsupported": "Sign with an EC P-256, EC P-384 or RSA key of 2048 bits or more.",
-}
-"""What to do about each code of `CannotVerify` that is raised here."""
-
-
-class _Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What a signature of any container says."""
-
-    container: Container
-    cms: SignedData | None
-    signature: bytes
-    digest: str
-    signer: x509.Certificate
-    others: Sequence[x509.Certificate]
-    signing_time: dt.datetime | None
 
 
 class _Failed(Exception):
@@ -82,9 +58,9 @@ def verify(
     Certificates are judged at *at*, or else at the signing time, which is the signer's own claim.
     """
     # Step 1
-    anchors = _check_sizes_and_trust(data, signature, trust_pem)
+    anchors = read_trust(data, signature, trust_pem)
     # Step 2
-    claim = _read_claim(signature, container, certificate_pem)
+    claim = read_claim(signature, container, certificate_pem)
     check_key = _accepted_key(claim)
     judged_at, judged_by = _time_of_judgement(claim, at)
     steps = _run(
@@ -95,6 +71,10 @@ def verify(
             6: lambda: _check_path(claim, anchors, judged_at),
         }
     )
+    return _verdict(claim, steps, judged_at, judged_by)
+
+
+def _verdict(claim: Claim, steps: tuple[Step, ...], judged_at: dt.datetime, judged_by: JudgedBy) -> Verdict:
     passed = {step.number: step.outcome is Outcome.PASSED for step in steps}
     return Verdict(
         valid=all(passed.values()),
@@ -128,57 +108,7 @@ def _attempt(check: Callable[[], str]) -> tuple[Outcome, str]:
         return Outcome.FAILED, str(failure)
 
 
-def _check_sizes_and_trust(data: bytes, signature: bytes, trust_pem: bytes) -> list[x509.Certificate]:
-    """Step 1. An attached signature holds the data once more, in PEM a third larger."""
-    if len(signature) > MAX_SIGNATURE + 2 * len(data):
-        raise _cannot("signature_too_large", f"The signature has {len(signature)} octets.")
-    try:
-        return load_certificates(trust_pem)
-    except ValueError as error:
-        raise _cannot("trust_empty", f"The trusted certificates cannot be read: {error}.") from error
-
-
-def _read_claim(signature: bytes, container: Container | None, certificate_pem: bytes | None) -> _Claim:
-    """Step 2, the container."""
-    found = detect_container(signature)
-    if container not in {None, found}:
-        raise _cannot("container_other", f"The signature is {found}, not {container}.")
-    if found is Container.RAW_BASE64:
-        return _raw_claim(signature, certificate_pem)
-    parsed = parse_cms(signature)
-    if parsed.signer is None:
-        message = "The signature does not hold exactly one certificate that its signer names."
-        raise _cannot("signer_unknown", message)
-    return _Claim(
-        container=found,
-        cms=parsed,
-        signature=parsed.signature,
-        digest=parsed.digest,
-        signer=parsed.signer,
-        others=parsed.others,
-        signing_time=parsed.signing_time,
-    )
-
-
-def _raw_claim(signature: bytes, certificate_pem: bytes | None) -> _Claim:
-    if certificate_pem is None:
-        raise _cannot("certificate_needed", "A bare signature needs the signer's certificate beside it.")
-    try:
-        signer, *others = load_certificates(certificate_pem)
-    except ValueError as error:
-        raise _cannot("certificate_needed", f"The signer's certificate cannot be read: {error}.") from error
-    return _Claim(
-        container=Container.RAW_BASE64,
-        cms=None,
-        signature=decode_raw(signature),
-        digest="sha256",
-        signer=signer,
-        others=others,
-        signing_time=None,
-    )
-
-
-def _accepted_key(claim: _Claim) -> Callable[[bytes], str]:
+def _accepted_key(claim: Claim) -> Callable[[bytes], str]:
     """Step 2, the signer's key; returns step 5 for it."""
     key = _public_key(claim.signer)
     kind = None if claim.cms is None else claim.cms.key_kind
@@ -186,17 +116,17 @@ def _accepted_key(claim: _Claim) -> Callable[[bytes], str]:
         return lambda data: _check_signature(claim, lambda: _verify_ec(key, claim, data))
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_BITS and kind != "ec":
         return lambda data: _check_signature(claim, lambda: _verify_rsa(key, claim, data))
-    raise _cannot("algorithm_unsupported", "The signer's key is of a kind or size that is not accepted.")
+    raise cannot("algorithm_unsupported", "The signer's key is of a kind or size that is not accepted.")
 
 
 def _public_key(certificate: x509.Certificate) -> Any:
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _cannot("algorithm_unsupported", f"The signer's key cannot be read: {error}.") from error
+        raise cannot("algorithm_unsupported", f"The signer's key cannot be read: {error}.") from error
 
 
-def _time_of_judgement(claim: _Claim, at: dt.datetime | None) -> tuple[dt.datetime, JudgedBy]:
+def _time_of_judgement(claim: Claim, at: dt.datetime | None) -> tuple[dt.datetime, JudgedBy]:
     if at is not None:
         return at, JudgedBy.CALLER
     if claim.signing_time is not None:
@@ -204,7 +134,7 @@ def _time_of_judgement(claim: _Claim, at: dt.datetime | None) -> tuple[dt.dateti
     return dt.datetime.now(dt.UTC), JudgedBy.CLOCK
 
 
-def _check_content(claim: _Claim, data: bytes) -> str:
+def _check_content(claim: Claim, data: bytes) -> str:
     """Step 3."""
     if claim.cms is None or claim.cms.content is None:
         return "the signature is detached from its content"
@@ -214,7 +144,7 @@ def _check_content(claim: _Claim, data: bytes) -> str:
     return "the content inside the signature is the data"
 
 
-def _check_attributes(claim: _Claim, data: bytes) -> str:
+def _check_attributes(claim: Claim, data: bytes) -> str:
     """Step 4 (RFC 5652, sections 5.4 and 11)."""
     if claim.cms is None or claim.cms.signed_attributes is None:
         return "there are none; the signature is over the data itself"
@@ -236,7 +166,7 @@ def _digest(name: str, data: bytes) -> bytes:
     return digest.finalize()
 
 
-def _check_signature(claim: _Claim, verify_with_key: Callable[[], None]) -> str:
+def _check_signature(claim: Claim, verify_with_key: Callable[[], None]) -> str:
     """Step 5."""
     try:
         verify_with_key()
@@ -246,21 +176,21 @@ def _check_signature(claim: _Claim, verify_with_key: Callable[[], None]) -> str:
     return f"made by the key in certificate {claim.signer.serial_number:X}"
 
 
-def _signed_octets(claim: _Claim, data: bytes) -> bytes:
+def _signed_octets(claim: Claim, data: bytes) -> bytes:
     attributes = None if claim.cms is None else claim.cms.signed_attributes
     return data if attributes is None else attributes
 
 
-def _verify_ec(key: ec.EllipticCurvePublicKey, claim: _Claim, data: bytes) -> None:
+def _verify_ec(key: ec.EllipticCurvePublicKey, claim: Claim, data: bytes) -> None:
     key.verify(claim.signature, _signed_octets(claim, data), ec.ECDSA(_HASHES[claim.digest]()))
 
 
-def _verify_rsa(key: rsa.RSAPublicKey, claim: _Claim, data: bytes) -> None:
+def _verify_rsa(key: rsa.RSAPublicKey, claim: Claim, data: bytes) -> None:
     octets = _signed_octets(claim, data)
     key.verify(claim.signature, octets, padding.PKCS1v15(), _HASHES[claim.digest]())
 
 
-def _check_path(claim: _Claim, anchors: Sequence[x509.Certificate], at: dt.datetime) -> str:
+def _check_path(claim: Claim, anchors: Sequence[x509.Certificate], at: dt.datetime) -> str:
     """Step 6."""
     try:
         path = certification_path(claim.signer, claim.others, anchors, at)
@@ -268,7 +198,3 @@ def _check_path(claim: _Claim, anchors: Sequence[x509.Certificate], at: dt.datet
         message = f"the certificate does not lead to a trusted root: {error}"
         raise _Failed(message) from error
     return " < ".join(certificate.subject.rfc4514_string() for certificate in path)
-
-
-def _cannot(code: str, message: str) -> CannotVerify:
-    return CannotVerify(code, message, _REMEDIES[code])

@@ -46,6 +46,11 @@ class Episode:
         if end <= until:
             self.ended = end
 
+    def take_back(self, second: int, *, below: bool) -> None:
+        """Take in that a late event raised the count at *second*, which was thought to be low."""
+        if not below and self.below_since is not None and self.below_since <= second:
+            self.below_since = second + 1
+
     def covers(self, second: int) -> bool:
         """Tell whether *second* is part of the episode."""
         return self.opened <= second and (self.ended is None or second < self.ended)
@@ -85,29 +90,23 @@ class Episodes:
         fresh: Episode | None = None
         for second, total, threshold in points:
             limit = limit_of(threshold, self.level)
+            below = is_below(total, limit)
             known = self._known(second)
             if known:
                 fresh = None
+                known.take_back(second, below=below)
             elif fresh is None and total > limit:
                 fresh = Episode(second)
-            episode = fresh or known
-            if episode is None or episode.ended is not None or second == now:
-                continue
-            self._again(episode, second, below=is_below(total, limit))
-            if episode.ended is not None:
-                self._remember(episode)
-                found.append(episode)
-                fresh = None
+            if fresh and second < now:
+                fresh.pass_time(second, second + 1, below=below, hold=self._hold)
+                if fresh.ended is not None:
+                    self._remember(fresh)
+                    found.append(fresh)
+                    fresh = None
         if fresh:
             self.current = fresh
             found.append(fresh)
         return found
-
-    def _again(self, episode: Episode, second: int, *, below: bool) -> None:
-        """Judge a past second once more; what came after it follows in its turn."""
-        if episode.below_since is not None and episode.below_since > second:
-            episode.below_since = None
-        episode.pass_time(second, second + 1, below=below, hold=self._hold)
 
     def _known(self, second: int) -> Episode | None:
         if self.current and self.current.covers(second):

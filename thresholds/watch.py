@@ -74,7 +74,8 @@ class Watch:
             return [], []
         changes = self._revisit(points, now)
         excess = [change.episode for change in changes if isinstance(change, Breach)]
-        excess += [episode for episode in self._exceeded(points) if episode not in excess]
+        held = [point for point in points if self.window.first_second(point.second) <= second]
+        excess += [episode for episode in self._exceeded(held) if episode not in excess]
         return changes, excess
 
     def replace(self, schedule: Schedule, now: int) -> list[Change]:

@@ -1,6 +1,7 @@
 """Takes alerts from the outbox to their channel, each channel for itself."""
 
 import asyncio
+import math
 import random
 from typing import Final
 
@@ -17,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+MOST_DOUBLINGS: Final = 6
+"""After so many the longest pause is reached."""
 IDLE_SECONDS: Final = 5.0
 """The outbox is looked at this often even when nobody rings: what a crash left behind is sent."""
 SEND_SECONDS: Final = 10.0
@@ -31,9 +34,15 @@ class Dispatcher:
         self._channel = channel
         self._clock = clock
         self._rung = asyncio.Event()
+        self._retry = False
 
     def ring(self) -> None:
         """Say that the outbox has something new."""
+        self._rung.set()
+
+    def retry(self) -> None:
+        """Say that the other side is back: what failed is sent at once."""
+        self._retry = True
         self._rung.set()
 
     async def run(self) -> None:
@@ -43,7 +52,8 @@ class Dispatcher:
             async with self._database.read() as connection:
                 alert = await next_alert(connection, self._channel.name)
             pause = IDLE_SECONDS if alert is None else alert.next_attempt_at - self._clock()
-            if alert is not None and pause <= 0:
+            if alert is not None and (pause <= 0 or self._retry):
+                self._retry = False
                 await self._send(alert)
             else:
                 await self._wait(min(max(pause, 0.05), IDLE_SECONDS))
@@ -59,12 +69,13 @@ class Dispatcher:
         try:
             await asyncio.wait_for(self._channel.send(alert.message), SEND_SECONDS)
         except (Unavailable, OSError, TimeoutError) as error:
-            pause = min(FIRST_PAUSE * 2**alert.attempts, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+            doublings = min(alert.attempts, MOST_DOUBLINGS)
+            pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
             log.warning("alert_not_sent", channel=self._channel.name, alert=alert.id, error=str(error))
             ALERTS_FAILED.labels(self._channel.name).inc()
             async with self._database.write() as connection:
                 await mark_failed(
-                    connection, alert, str(error) or type(error).__name__, int(self._clock() + pause)
+                    connection, alert, str(error) or type(error).__name__, math.ceil(self._clock() + pause)
                 )
             return
         async with self._database.write() as connection:

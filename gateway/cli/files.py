@@ -41,7 +41,8 @@ def submit(file: Path, as_json: bool) -> int:
         else:
             show_faults(str(file), error.problem["faults"] + error.problem["warnings"])
             hidden = error.problem["fault_count"] - len(error.problem["faults"])
-            talk(f"{file}: {hidden} more faults are not shown" if hidden else "")
+            if hidden:
+                talk(f"{file}: {hidden} more faults are not shown")
         raise
     if not as_json:
         show_faults(str(file), answer.pop("warnings"))

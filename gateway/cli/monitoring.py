@@ -29,7 +29,7 @@ def rates(as_json: bool) -> int:
 
 
 def _rate_row(rate: dict[str, Any]) -> list[str]:
-    period = f"{rate['period_seconds']} s {rate['alignment']}"
+    period = f"{rate['period']} {rate['alignment']}"
     levels = [
         "-" if rate[name] is None else str(rate[name]) for name in ("warning", "quarantine", "headroom")
     ]

@@ -24,7 +24,8 @@ TOKEN_BYTES: Final = 32
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    # Bytes of a header that are not UTF-8 come as surrogates: they are a token that nobody has.
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 async def add_person(database: Database, actor: str, name: str, roles: tuple[Role, ...], now: float) -> None:
@@ -40,7 +41,7 @@ async def add_person(database: Database, actor: str, name: str, roles: tuple[Rol
                 "person_exists", f"there is a person {name} already", "List them: adt-gateway user list"
             )
         await store.insert_person(connection, name, roles, now)
-        entry = Entry(actor, "person.added", f"person/{name}", {"roles": sorted(roles)})
+        entry = Entry(actor, "person.added", f"person/{name}", {"roles": sorted(set(roles))})
         await append_record(connection, entry, now)
 
 
@@ -68,7 +69,7 @@ async def issue_access_token(
             raise InvalidInput("person_roles", msg, f"{name} has: {', '.join(person.roles)}.")
         token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         await store.insert_access_token(connection, person.id, _hash(token), wanted, now)
-        detail = {"roles": sorted(wanted), "sha256": _hash(token)}
+        detail = {"roles": sorted(set(wanted)), "sha256": _hash(token)}
         await append_record(connection, Entry(actor, "access_token.issued", f"person/{name}", detail), now)
     return token
 

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, event, make_url, text
+from sqlalchemy import URL, CursorResult, event, make_url, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.errors import SettingsError, Unavailable
@@ -16,6 +17,8 @@ from gateway.settings import Settings
 
 WRITER_LOCK: Final = 0x4144_5447
 """Number of the PostgreSQL advisory lock that orders writers ("ADTG"): the audit chain has one end."""
+LOCK_MILLISECONDS: Final = 5000
+"""How long a transaction waits for the lock of another process."""
 
 
 class Database:
@@ -42,8 +45,12 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that only reads one consistent state."""
-        async with _translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        async with _translated(), self.engine.connect() as connection:
+            if not self._sqlite:
+                options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                await connection.execution_options(**options)
+            async with connection.begin():
+                yield connection
 
     async def close(self) -> None:
         """Close all connections."""
@@ -54,9 +61,11 @@ class Database:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        msg = f"the database did not do its part: {type(cause).__name__}: {cause}"
+        # PostgreSQL's further lines may hold the row itself.
+        first_line = str(cause).partition("\n")[0]
+        msg = f"the database did not do its part: {type(cause).__name__}: {first_line}"
         remedy = "Look at the disk, the database and what else uses it; then repeat."
         raise Unavailable("store_unavailable", msg, remedy) from error
 
@@ -70,27 +79,53 @@ def open_database(settings: Settings) -> Database:
     """Open the store that *settings* name; nothing is connected yet."""
     url = make_url(settings.store_url)
     if url.get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(url.render_as_string(hide_password=False), Path(url.database or "")))
-    if url.password:
-        msg = "store.url holds a password"
-        raise SettingsError("settings_invalid", msg, "Put it in a file and name that by store.password_file.")
+        return Database(_sqlite_engine(url))
     if settings.store.password_file:
-        url = url.set(password=settings.store.password_file.read_text(encoding="utf-8").rstrip("\n"))
-    options = {"isolation_level": "READ COMMITTED"}
-    return Database(create_async_engine(url, pool_pre_ping=True, hide_parameters=True, **options))
+        url = url.set(password=_password(settings.store.password_file))
+    connect_args = {"server_settings": {"lock_timeout": str(LOCK_MILLISECONDS)}}
+    return Database(
+        create_async_engine(
+            url,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args=connect_args,
+        )
+    )
 
 
-def _sqlite_engine(url: str, path: Path) -> AsyncEngine:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
+def _password(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"store.password_file: {path} cannot be read: {type(error).__name__}"
+        raise SettingsError("settings_invalid", msg, "Let the daemon's account read it.") from None
+
+
+def _create_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        msg = f"the database {path} cannot be opened: {error.strerror}"
+        raise Unavailable("store_unavailable", msg, "Let the daemon's account write there.") from error
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    _create_private(Path(url.database or ""))
     engine = create_async_engine(url, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        pragmas = (
+            f"busy_timeout={LOCK_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        )
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

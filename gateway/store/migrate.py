@@ -14,7 +14,7 @@ from gateway.store.database import Database
 def alembic_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration; it needs no file of its own."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

@@ -71,4 +71,4 @@ async def count_waiting(connection: AsyncConnection) -> dict[str, int]:
     query = (
         select(outbox.c.channel, func.count()).where(outbox.c.sent_at.is_(None)).group_by(outbox.c.channel)
     )
-    return dict(await connection.execute(query))
+    return {row[0]: row[1] for row in await connection.execute(query)}

@@ -55,7 +55,8 @@ async def insert_thresholds(
         }
         for threshold in thresholds
     ]
-    await connection.execute(insert(table), rows)
+    if rows:
+        await connection.execute(insert(table), rows)
 
 
 async def supersede_users(connection: AsyncConnection, users: Iterable[UserId], now: int) -> None:
@@ -64,16 +65,17 @@ async def supersede_users(connection: AsyncConnection, users: Iterable[UserId], 
 
 
 async def supersede_rows(connection: AsyncConnection, thresholds: Iterable[Threshold], now: int) -> None:
-    """Take the thresholds out of force that count the same, in the same time, as one of *thresholds*."""
-    wanted = sorted({(t.key, t.effective_to is not None) for t in thresholds})
-    for key, is_exception in wanted:
+    """Take out of force the standing thresholds of the same key and the exceptions of the same key and time."""
+    for threshold in thresholds:
+        key, start, end = threshold.key, threshold.effective_from, threshold.effective_to
         same = and_(
             table.c.user_id == key.user_id,
             table.c.communication == key.communication,
             table.c.service == key.service,
             table.c.period_seconds == key.period_seconds,
             table.c.alignment == key.alignment,
-            table.c.effective_to.is_not(None) if is_exception else table.c.effective_to.is_(None),
+            table.c.effective_to.is_not_distinct_from(end),
+            end is None or table.c.effective_from == start,
         )
         await _supersede(connection, same, now)
 

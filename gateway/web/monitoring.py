@@ -17,6 +17,7 @@ from gateway.web.services import SERVICES
 from thresholds.breach import Rate
 from thresholds.instant import format_instant
 from thresholds.model import Level, Threshold
+from thresholds.period import format_period
 
 NDJSON_BYTES: Final = 32 * 1024 * 1024
 """Size of an NDJSON body at the most: 10 000 lines of whole requests of 3 kB."""
@@ -71,7 +72,7 @@ def _shown_rate(rate: Rate) -> dict[str, Any]:
         "user_id": rate.key.user_id,
         "communication": rate.key.communication,
         "service": rate.key.service,
-        "period_seconds": rate.key.period_seconds,
+        "period": threshold.period.text if threshold else format_period(rate.key.period_seconds),
         "alignment": rate.key.alignment,
         "count": rate.count,
         "state": rate.state,

@@ -28,7 +28,7 @@ VENDOR = [
 
 
 def test_the_drawing_shows_every_error_class() -> None:
-    drawn = set(re.findall(r"^(?:[├└]── )?([A-Z]\w+)", errors.__doc__ or "", re.MULTILINE))
+    drawn = set(re.findall(r"^(?:[├└]── )?([A-Z]\w+)(?:  |$)", errors.__doc__ or "", re.MULTILINE))
     defined = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     assert drawn == defined
     for name in drawn - {"HsmError"}:
@@ -58,5 +58,5 @@ def test_every_code_that_is_raised_has_a_remedy_and_every_remedy_is_used() -> No
     for path in Path(hsm.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "token_error":
-                used |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
+                used |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
     assert used == set(errors.REMEDIES)

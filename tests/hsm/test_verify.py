@@ -91,9 +91,9 @@ def test_a_changed_signature_value_fails_the_signature() -> None:
 
 
 def test_a_signature_of_another_key_under_the_same_certificate_fails_the_signature() -> None:
-    builder = PKCS7SignatureBuilder(DATA).add_certificate(SIGNER.issuing)
     stranger = ec.generate_private_key(ec.SECP256R1())
-    forged = builder.add_signer(SIGNER.certificate, stranger, hashes.SHA256()).sign(Encoding.DER, DETACHED)
+    builder = PKCS7SignatureBuilder(DATA).add_signer(SIGNER.certificate, stranger, hashes.SHA256())
+    forged = builder.sign(Encoding.DER, DETACHED)
     assert failed_step(verify(DATA, forged, TRUST)) == 5
 
 
@@ -156,12 +156,13 @@ def test_a_bare_signature_needs_the_certificate(key: SoftKey) -> None:
 
 def openssl_signature(directory: Path, *options: str | Path) -> bytes:
     """Sign with `openssl cms` and SIGNER's key."""
-    (directory / "chain.pem").write_bytes(SIGNER.chain_pem)
+    for name, certificate in (("leaf.pem", SIGNER.certificate), ("issuing.pem", SIGNER.issuing)):
+        (directory / name).write_bytes(certificate.public_bytes(Encoding.PEM))
     (directory / "data").write_bytes(DATA)
     key = SIGNER.write_key(directory / "key.pem")
     done = openssl(
         *("cms", "-sign", "-binary", "-outform", "DER", "-in", directory / "data"),
-        *("-signer", directory / "chain.pem", "-inkey", key, "-certfile", directory / "chain.pem"),
+        *("-signer", directory / "leaf.pem", "-inkey", key, "-certfile", directory / "issuing.pem"),
         *options,
     )
     assert done.returncode == 0, done.stderr
@@ -194,8 +195,7 @@ def test_rsa_pss_and_small_or_odd_keys_cannot_be_verified() -> None:
 
 def test_two_signers_or_none_cannot_be_verified() -> None:
     other = Signer(CA)
-    builder = PKCS7SignatureBuilder(DATA).add_certificate(SIGNER.issuing)
-    builder = builder.add_signer(SIGNER.certificate, SIGNER.key, hashes.SHA256())
+    builder = PKCS7SignatureBuilder(DATA).add_signer(SIGNER.certificate, SIGNER.key, hashes.SHA256())
     two = builder.add_signer(other.certificate, other.key, hashes.SHA256()).sign(Encoding.DER, DETACHED)
     assert code_of(DATA, two) == "signature_unreadable"
 

@@ -42,9 +42,9 @@ class Signer:
         digest: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None = None,
     ) -> bytes:
         """Make SignedData over *data*."""
-        builder = PKCS7SignatureBuilder(data).add_certificate(self.issuing)
+        builder = PKCS7SignatureBuilder(data)
         builder = builder.add_signer(self.certificate, self.key, digest or hashes.SHA256())
-        return builder.sign(encoding, options)
+        return builder.add_certificate(self.issuing).sign(encoding, options)
 
     def write_key(self, path: Path) -> Path:
         """Write the private key for OpenSSL."""

@@ -51,7 +51,7 @@ def make_token(directory: Path, key_type: KeyType = KeyType.EC_P256) -> ReadyTok
 
 
 def token_config(directory: Path, **changes: Any) -> TokenConfig:
-    """The configuration of a token whose files are all in *directory*."""
+    """Return the configuration of a token whose files are all in *directory*."""
     config = TokenConfig(
         module=str(find_softhsm()),
         token_label="adt-gateway",
@@ -65,7 +65,7 @@ def token_config(directory: Path, **changes: Any) -> TokenConfig:
 
 
 def empty_token_directory(directory: Path, ca: DevelopmentCa) -> TokenConfig:
-    """PIN files, trust file and SoftHSM's own configuration, without a token."""
+    """Write PIN files, trust file and SoftHSM's own configuration, without a token."""
     directory.mkdir(parents=True, exist_ok=True)
     create_pin_file(directory / "pin")
     create_pin_file(directory / "so-pin")

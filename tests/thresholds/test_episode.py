@@ -71,6 +71,14 @@ def test_a_late_event_opens_at_the_first_second_above_and_may_be_over_already() 
     assert episodes.revisit(points, 124) == [], "it is known by now"
 
 
+def test_the_second_that_is_not_over_ends_nothing() -> None:
+    """The low time is seconds 105 to 110; at 110 more may still come."""
+    counts = [11] * 5 + [8] * 6
+    points = [Point(100 + i, count, row(60, 10, 20)) for i, count in enumerate(counts)]
+    assert [e.ended for e in Episodes(Level.WARNING, 60).revisit(points, 110)] == [None]
+    assert [e.ended for e in Episodes(Level.WARNING, 60).revisit(points, 111)] == [111]
+
+
 def test_what_runs_into_a_known_episode_is_its_beginning_and_not_another() -> None:
     episodes = opened(at=105)
     points = [Point(s, 11, row(60, 10, 20)) for s in range(100, 110)]
@@ -83,7 +91,7 @@ def test_a_late_event_takes_back_a_low_time() -> None:
     """The count of seconds 103 and 104 was thought to be low; a late event shows that it was not."""
     episodes, threshold = opened(), row(60, 10, 20)
     episodes.pass_time(100, 105, 8, threshold)
-    counts = [8, 8, 9, 9, 8, 8]
+    counts = [8, 8, 9, 9, 8, 8]  # of the seconds 101 to 106
     episodes.revisit([Point(101 + i, n, threshold) for i, n in enumerate(counts)], 106)
     assert episodes.current is not None
     assert episodes.current.below_since == 105

@@ -262,6 +262,48 @@ def test_an_unknown_low_time_makes_an_episode_last_longer_never_shorter() -> Non
     assert [report(c)[3] for c in restarted.advance(MONDAY + 900)] == [MONDAY + 69]
 
 
+def test_a_quarantine_restored_alone_keeps_its_warning_quiet() -> None:
+    monitor = Monitor([row(60, 1, 2)], MONDAY)
+    for _ in range(3):
+        monitor.observe(communication(), MONDAY, MONDAY)
+    quarantine, warning = monitor.open_episodes()
+    assert (quarantine.episode.level, warning.episode.level) == (Level.QUARANTINE, Level.WARNING)
+    restarted = Monitor([row(60, 1, 2)], MONDAY + 5)
+    restarted.seed(kind((SR, "4.1.1")), MONDAY, 3)
+    restarted.restore([quarantine])
+    assert restarted.advance(MONDAY + 5) == ()
+    assert [state.quiet for state in restarted.open_episodes()] == [False, True]
+
+
+def test_a_late_event_after_a_restart_does_not_end_or_repeat_a_restored_episode() -> None:
+    monitor = Monitor([row(60, 2, 9)], MONDAY)
+    for _ in range(3):
+        monitor.observe(communication(), MONDAY, MONDAY)
+    (state,) = monitor.open_episodes()
+    restarted = Monitor([row(60, 2, 9)], MONDAY + 300)
+    restarted.restore([state])
+    assert restarted.observe(communication(), MONDAY + 10, MONDAY + 300).changes == ()
+    assert [report(c)[3] for c in restarted.advance(MONDAY + 900)] == [MONDAY + 306]
+
+
+def test_an_episode_restored_later_is_judged_from_then_on() -> None:
+    monitor = Monitor([row(60, 0, 9)], MONDAY)
+    monitor.observe(communication(), MONDAY, MONDAY)
+    restarted = Monitor([row(60, 0, 9)], MONDAY)
+    restarted.advance(MONDAY + 1_000)
+    restarted.restore(monitor.open_episodes())
+    assert [report(c)[3] for c in restarted.advance(MONDAY + 2_000)] == [MONDAY + 1_006]
+    assert restarted._open == {}, "time passes over open episodes only"
+
+
+def test_a_seed_from_the_future_counts_now() -> None:
+    monitor = Monitor([row(60, 9, 9)], MONDAY)
+    monitor.seed(kind((SR, "4.1.1")), MONDAY + 500, 2)
+    assert list(counts(monitor).values()) == [2]
+    monitor.advance(MONDAY + 60)
+    assert list(counts(monitor).values()) == [0]
+
+
 def test_a_large_supplier_fits_in_300_megabytes() -> None:
     """A tenth of ten users, 129 variants, three classes, and one hour, one day and one week."""
     rows = [

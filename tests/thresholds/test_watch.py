@@ -16,8 +16,8 @@ W, Q = Level.WARNING, Level.QUARANTINE
 
 class Case(NamedTuple):
     rows: list[Threshold]
-    steps: list[tuple[int, int, int]]
-    """Seconds to the next event, its lateness, and at how many moments `advance` is called before it."""
+    steps: list[tuple[int, int, int, int]]
+    """Seconds to the next events, their lateness, how often `advance` is called before them, how many."""
 
 
 @st.composite
@@ -26,35 +26,37 @@ def cases(draw: st.DrawFn, lateness: int) -> Case:
     period = draw(st.sampled_from([60, 61, 90, 600, 3601, 3660]))
     alignment = draw(st.sampled_from(Alignment))
     pace = period // draw(st.sampled_from([4, 10, 60]))
-    rows = [row(period, w := draw(st.integers(0, 4)), w + draw(st.integers(0, 4)), alignment=alignment)]
+    w = draw(st.integers(0, 4) | st.just(10))
+    rows = [row(period, w, w + draw(st.integers(0, 4)), alignment=alignment)]
     for line in range(3, 3 + draw(st.integers(0, 3))):
         begin = MONDAY + draw(st.integers(0, pace * 15))
         end = draw(st.none() | st.integers(begin + 1, begin + pace * 10))
-        low = draw(st.integers(0, 6))
+        low = draw(st.integers(0, 6) | st.just(10))
         high = low + draw(st.integers(0, 3))
         rows.append(row(period, low, high, begin, end, alignment=alignment, line=line))
     gap = st.one_of(st.just(0), st.integers(0, 2), st.integers(0, pace), st.integers(0, pace * 4))
-    step = st.tuples(gap, st.integers(0, lateness), st.integers(0, 2))
+    step = st.tuples(gap, st.integers(0, lateness), st.integers(0, 2), st.sampled_from([1, 1, 2, 8]))
     return Case(rows, draw(st.lists(step, min_size=1, max_size=25)))
 
 
 def run(monitor: Monitor, case: Case, now: int) -> list[Change]:
     """Send the traffic of *case* and wait until all is over."""
     found: list[Change] = []
-    for gap, late, looks in case.steps:
+    for gap, late, looks, n in case.steps:
         for look in range(looks):
             found += monitor.advance(now + gap * look // looks)
         now += gap
-        found += monitor.observe(communication(), now - late, now).changes
+        found += [c for one in send(monitor, now, n, late) for c in one.changes]
     return [*found, *monitor.advance(now + case.rows[0].period.seconds * 6 // 5 + 2)]
 
 
 def search(case: Case, now: int) -> Oracle:
     """Find by brute force what `run` should report."""
     oracle = Oracle(case.rows, now)
-    for gap, late, _ in case.steps:
+    for gap, late, _, n in case.steps:
         now += gap
-        oracle.observe(now - late, now)
+        for _ in range(n):
+            oracle.observe(now - late, now)
     oracle.advance(now + oracle.period * 6 // 5 + 2)
     return oracle
 
@@ -74,8 +76,8 @@ def test_episodes_of_late_events_equal_the_brute_force(case: Case) -> None:
 @settings(max_examples=60, deadline=None)
 @given(cases(lateness=100), st.integers(1, 50))
 def test_how_often_anyone_looks_changes_nothing(case: Case, every: int) -> None:
-    seldom = [(gap, late, 0) for gap, late, _ in case.steps]
-    often = [(gap, late, gap // every) for gap, late, _ in case.steps]
+    seldom = [(gap, late, 0, n) for gap, late, _, n in case.steps]
+    often = [(gap, late, gap // every, n) for gap, late, _, n in case.steps]
     first = run(Monitor(case.rows, MONDAY), case._replace(steps=seldom), MONDAY)
     second = run(Monitor(case.rows, MONDAY), case._replace(steps=often), MONDAY)
     assert reports(first) == reports(second)
@@ -177,6 +179,40 @@ def test_below_the_level_of_an_open_episode_nothing_is_in_excess() -> None:
     assert within.excess == ()
 
 
+def test_a_count_that_equals_the_level_of_an_open_episode_is_not_in_excess() -> None:
+    """The first two leave the window at second 60; two more make three, then four."""
+    monitor = Monitor([row(60, 3, 9)], MONDAY)
+    send(monitor, MONDAY, 3)
+    send(monitor, MONDAY + 30, 2)
+    equal, above = send(monitor, MONDAY + 60, 2)
+    assert equal.excess == ()
+    assert [e.level for e in above.excess] == [W]
+
+
+def test_a_late_event_is_in_the_excess_of_its_own_time_only() -> None:
+    monitor = Monitor([row(60, 3, 9)], MONDAY)
+    send(monitor, MONDAY, 3)
+    send(monitor, MONDAY + 100, 4)
+    (observed,) = send(monitor, MONDAY + 120, late=110)
+    assert [e.opened for e in observed.excess] == [MONDAY + 10]
+
+
+def test_a_late_event_that_has_left_the_window_still_takes_back_a_low_time() -> None:
+    """The count is 8 of 10 from second 116 on; the late event makes it 9 until second 119."""
+    monitor = Monitor([row(60, 10, 99)], MONDAY)
+    for second, n in ((0, 11), (56, 1), (63, 8)):
+        send(monitor, MONDAY + second, n)
+    send(monitor, MONDAY + 121, late=61)
+    ends = monitor.advance(MONDAY + 500)
+    assert [report(c) for c in ends] == [("ended", W, MONDAY, MONDAY + 126)]
+
+
+def test_the_window_of_a_breach_by_the_minute_starts_on_the_minute() -> None:
+    monitor = Monitor([row(86_400, 0, 9)], MONDAY)
+    (breach,) = opened(send(monitor, MONDAY + 59))
+    assert breach.window_start == MONDAY - 86_400
+
+
 def test_an_exception_replaces_the_levels_inside_its_time_only() -> None:
     rows = [row(60, 2, 20), row(60, 5, 20, MONDAY + 100, MONDAY + 200, line=3)]
     for at, expected in ((99, 1), (100, 0), (199, 0), (200, 1)):
@@ -203,3 +239,10 @@ def test_before_its_time_a_threshold_sets_no_limit_but_counts() -> None:
     monitor = Monitor([row(60, 2, 20, MONDAY + 10)], MONDAY)
     assert opened(send(monitor, MONDAY + 5, 4)) == []
     assert [report(c) for c in monitor.advance(MONDAY + 10)] == [("opened", W, MONDAY + 10, 4, 2, None)]
+
+
+def test_changes_come_in_the_order_of_time_whatever_the_key() -> None:
+    monitor = Monitor([row(600, 0, 9), row(60, 0, 9), row(90, 0, 9)], MONDAY)
+    send(monitor, MONDAY)
+    seconds = [report(c)[3] for c in monitor.advance(MONDAY + 999)]
+    assert seconds == [MONDAY + 66, MONDAY + 99, MONDAY + 660]

@@ -112,6 +112,7 @@ def test_after_months_without_traffic_the_count_starts_from_nothing(
     window.add(MONDAY, 9, MONDAY)
     later = MONDAY + 200 * DAY + 17
     assert window.count(later) == 0
+    assert len(window._buckets) == 0, "an idle ring is given back"
     assert window.add(later, 1, later) == 1
     history = window.history(later - LATENESS, later)
     assert (history[0], history[-1]) == (0, 1)

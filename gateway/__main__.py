@@ -1,0 +1,5 @@
+"""`python -m gateway` is `adt-gateway`."""
+
+from gateway.cli import main
+
+main()

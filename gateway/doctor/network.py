@@ -1,0 +1,86 @@
+"""The MQTT broker, and the daemon that runs."""
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+import aiomqtt
+
+from gateway.doctor.finding import Check, Finding, State, failed, ok, warning
+from gateway.settings import Mqtt, Settings
+
+BROKER = "broker"
+DAEMON = "daemon"
+
+SECONDS: Final = 3.0
+"""How long an answer may take."""
+ADDRESS_FILE: Final = "address"
+"""Where the daemon leaves its address, in the data directory."""
+
+
+async def _broker(settings: Settings, now: float) -> AsyncIterator[Finding]:
+    del now
+    if settings.mqtt is None:
+        yield ok(BROKER, "none is set: nothing is received or sent over MQTT")
+        return
+    where = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    try:
+        async with _connection(settings.mqtt):
+            yield ok(BROKER, f"{where} takes an MQTT 5 connection")
+    except (aiomqtt.MqttError, OSError) as error:
+        remedy = "Start the broker, or correct the section [mqtt]; the daemon is not ready without it."
+        yield failed(BROKER, f"{where} cannot be used: {str(error) or type(error).__name__}", remedy)
+
+
+def _connection(settings: Mqtt) -> aiomqtt.Client:
+    """Return a connection under a name of its own: the daemon's own must not be ended by it."""
+    password = settings.password_file.read_text("utf-8").rstrip("\n") if settings.password_file else None
+    return aiomqtt.Client(
+        settings.host,
+        settings.port,
+        username=settings.username,
+        password=password,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        tls_context=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else None,
+        timeout=SECONDS,
+    )
+
+
+async def _daemon(settings: Settings, now: float) -> AsyncIterator[Finding]:
+    del now
+    try:
+        address = (settings.data_directory / ADDRESS_FILE).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        yield warning(DAEMON, "it does not run", "Start it: adt-gateway serve")
+        return
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
+            session.get(f"{address}/readyz") as answer,
+        ):
+            body = await answer.read()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        what = f"it left the address {address} but does not answer: {str(error) or type(error).__name__}"
+        yield failed(DAEMON, what, "It has died or hangs: look at its log and start it again.")
+        return
+    yield judge_readiness(address, body)
+
+
+def judge_readiness(address: str, body: bytes) -> Finding:
+    """Tell what the *body* of `/readyz` says."""
+    try:
+        said = json.loads(body)
+        ready = bool(said["ready"])
+        parts = [f"{part['part']} ({part['detail']})" for part in said["parts"] if not part["works"]]
+    except (ValueError, KeyError, TypeError):
+        return failed(DAEMON, f"what answers at {address} is not the daemon", "Look at what listens there.")
+    if not parts:
+        return ok(DAEMON, f"it is ready at {address}")
+    state = State.WARNING if ready else State.FAILED
+    what = f"it runs at {address}, and these parts do not work: {', '.join(parts)}"
+    return Finding(DAEMON, state, what, "Mend each part; the daemon tries again by itself.")
+
+
+CHECKS = (Check((BROKER,), _broker), Check((DAEMON,), _daemon))
