@@ -5,12 +5,14 @@ the folder of the settings file.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
 
@@ -37,15 +39,31 @@ class Http(Section):
     port: int = Field(8470, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
 
+URL_FORMS: Final = ("sqlite+aiosqlite:////", "postgresql+asyncpg://")
+PASSWORD_IN_URL: Final = re.compile(r"://[^:/]*:[^@]*@|[?&]password=", re.IGNORECASE)
+"""What SQLAlchemy takes for a password, or hands to the driver as one."""
+
+
 class Store(Section):
     """Where everything is kept."""
 
     url: str = Field(
         "",
-        description="SQLAlchemy URL (`sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`); "
+        description="SQLAlchemy URL (`sqlite+aiosqlite:////FOLDER/…` or `postgresql+asyncpg://…`); "
         "empty for `gateway.sqlite` in the data directory.",
     )
     password_file: Path | None = Field(None, description="File with the password of a PostgreSQL URL.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        if PASSWORD_IN_URL.search(url):
+            raise ValueError(
+                "it holds a password; put that in a file and name the file by store.password_file"
+            )
+        if url and not url.startswith(URL_FORMS):
+            raise ValueError(f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)")
+        return url
 
 
 class TokenSettings(Section):
@@ -185,13 +203,16 @@ def load_settings(path: Path) -> Settings:
         )
         msg = f"{path}: {faults}"
         raise SettingsError("settings_invalid", msg, "See the settings table in README.md.") from None
+    except EnvironmentFault as error:
+        msg = f"the environment cannot be read: {error}"
+        raise SettingsError("settings_invalid", msg, "Write tables and lists as JSON.") from None
     return _absolute(settings, path.resolve().parent)
 
 
 def _refuse_unknown_variables() -> None:
     """Refuse a variable with our prefix that no setting has: it would be a setting that is silently lost."""
     known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
-    for variable in os.environ:
+    for variable in map(str.upper, os.environ):
         if not variable.startswith("ADT_GATEWAY_") or variable in CLIENT_VARIABLES:
             continue
         if "__".join(variable.split("__")[:2]) not in known:

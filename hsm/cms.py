@@ -155,6 +155,8 @@ def _attributes(signer: Any) -> dict[str, Any]:
         if name in found or len(attribute["values"]) != 1:
             _unreadable(f"has the signed attribute {name} more than once")
         found[name] = attribute["values"][0].native
+    if not isinstance(found.get("signing_time"), dt.datetime | None):
+        _unreadable("has a signing time outside the years 1 to 9999")
     return found
 
 

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,8 +86,12 @@ def cli(ctx: click.Context, config: Path) -> None:
 
 def main() -> None:
     """Run the command line; every error of ours ends here."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file's name may hold bytes that are no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result: Any = cli.main(standalone_mode=False)
+        print(end="", flush=True)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
@@ -97,5 +102,7 @@ def main() -> None:
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep the interpreter from complaining at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DONE)
+        sys.exit(ExitCode.FAILED)
+    except OSError as error:
+        sys.exit(fail(GatewayError("system_error", str(error), "Correct the path, or the rights to it.")))
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,9 +11,11 @@ from gateway.audit.record import AuditRecord
 from gateway.audit.verify import verify_chain
 from gateway.cli.client import Client, ask
 from gateway.cli.output import as_json, print_json, talk
+from gateway.cli.reading import read_input
 from gateway.errors import ExitCode, InvalidInput
 
-PAGE = 1000
+PAGE: Final = 1000
+RECEIPT_BYTES: Final = 1024 * 1024
 
 
 @click.group()
@@ -92,10 +94,10 @@ def _read_export(path: Path) -> Iterator[AuditRecord]:
 
 def _anchor(path: Path) -> tuple[int, str]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_input(path, RECEIPT_BYTES))
         found = content.get("audit_record") or content["record"]
         return int(found["number"]), str(found["hash"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{path} names no audit record"
         raise InvalidInput(
             "receipt_malformed", msg, "Give a receipt or an alert as it was written."

@@ -2,12 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from gateway.cli.output import as_json, print_json, talk
-from gateway.errors import ExitCode
+from gateway.cli.output import as_json, fail, print_json, talk
+from gateway.cli.reading import read_input
+from gateway.errors import ExitCode, InvalidInput
+
+ADT_FILE_BYTES: Final = 16 * 1024 * 1024
+"""Size of an ADT file at the most, as the daemon takes it."""
 
 PathArgument = click.Path(path_type=Path)
 
@@ -37,10 +41,9 @@ def check(config: Path, files: tuple[Path, ...], as_json: bool) -> int:
     code = ExitCode.DONE
     for file in files:
         try:
-            data = file.read_bytes()
-        except OSError as error:
-            talk(f"error: {file} cannot be read: {error.strerror} [file_unreadable]")
-            code = ExitCode.INVALID_INPUT
+            data = read_input(file, ADT_FILE_BYTES)
+        except InvalidInput as error:
+            code = fail(error)
             continue
         result = rules.check(file.name, data, int(time.time()))
         shown = msgspec.to_builtins(result)

@@ -6,9 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gateway.errors import (
     Conflict,
@@ -21,6 +19,9 @@ from gateway.errors import (
     TooLarge,
     Unavailable,
 )
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEFAULT_URL: Final = "http://127.0.0.1:8470"
 TIMEOUT_SECONDS: Final = 120.0
@@ -49,13 +50,13 @@ class Refused(InvalidInput):
 class Client:
     """One connection to the daemon."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: "aiohttp.ClientSession", url: str) -> None:
         self._session = session
         self._url = url
 
     async def get(self, path: str, **query: Any) -> Any:
         """Return the JSON at *path*."""
-        return json.loads(await self.request("GET", path, params=query))
+        return _decoded(await self.request("GET", path, params=query))
 
     async def get_bytes(self, path: str) -> bytes:
         """Return the bytes at *path*."""
@@ -64,10 +65,12 @@ class Client:
     async def post(self, path: str, body: Any = None, **query: Any) -> Any:
         """Post JSON (or bytes as they are) and return the JSON answer."""
         data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        return json.loads(await self.request("POST", path, data=data, params=query))
+        return _decoded(await self.request("POST", path, data=data, params=query))
 
     async def request(self, method: str, path: str, **options: Any) -> bytes:
         """Send one request; raise the error that the answer stands for."""
+        import aiohttp
+
         try:
             async with self._session.request(method, self._url + path, **options) as answer:
                 body = await answer.read()
@@ -78,6 +81,14 @@ class Client:
             remedy = "Start it (adt-gateway serve), or set ADT_GATEWAY_URL."
             raise Unavailable("daemon_unreachable", msg, remedy) from error
         raise _error(answer.status, body)
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        msg = "what answered is not the daemon: it sent no JSON"
+        raise GatewayError("unexpected_answer", msg, "Check ADT_GATEWAY_URL.") from error
 
 
 def _error(status: int, body: bytes) -> GatewayError:
@@ -95,29 +106,38 @@ def _error(status: int, body: bytes) -> GatewayError:
 
 def access_token() -> str:
     """Return the access token from the environment or the file that it names."""
-    file = os.environ.get("ADT_GATEWAY_TOKEN_FILE")
-    if file:
-        try:
-            return Path(file).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"the access token cannot be read from {file}: {error}"
-            raise NotAuthenticated("access_token_missing", msg, "Correct ADT_GATEWAY_TOKEN_FILE.") from error
-    token = os.environ.get("ADT_GATEWAY_TOKEN", "").strip()
+    variable = "ADT_GATEWAY_TOKEN_FILE"
+    file = os.environ.get(variable)
+    try:
+        token = Path(file).read_text(encoding="ascii") if file else os.environ.get("ADT_GATEWAY_TOKEN", "")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"the access token cannot be read from {file}: {error}"
+        raise NotAuthenticated("access_token_missing", msg, f"Correct {variable}.") from error
+    token = token.strip()
     if not token:
         remedy = "Set ADT_GATEWAY_TOKEN; an operator issues one: adt-gateway user issue-token NAME"
         raise NotAuthenticated("access_token_missing", "ADT_GATEWAY_TOKEN is not set", remedy)
+    if not (token.isascii() and token.isprintable()):
+        msg = "the access token has characters that no access token has"
+        raise NotAuthenticated("access_token_unknown", msg, "Copy it again, as one line.")
     return token
+
+
+def daemon_url() -> str:
+    """Return the daemon's address from the environment; an empty one counts as not set."""
+    return (os.environ.get("ADT_GATEWAY_URL", "").strip() or DEFAULT_URL).rstrip("/")
 
 
 @asynccontextmanager
 async def connect(connections: int = 4) -> AsyncIterator[Client]:
     """Open the API as the person of the access token."""
-    url = os.environ.get("ADT_GATEWAY_URL", DEFAULT_URL).rstrip("/")
+    import aiohttp
+
     headers = {"Authorization": f"Bearer {access_token()}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
-        yield Client(session, url)
+        yield Client(session, daemon_url())
 
 
 def ask(question: Callable[[Client], Awaitable[Result]]) -> Result:

@@ -6,13 +6,15 @@ from typing import Any
 import click
 
 from gateway.cli.output import print_json
-from gateway.errors import ExitCode
+from gateway.cli.reading import read_input
+from gateway.errors import ExitCode, InvalidInput
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def duis(files: tuple[Path, ...]) -> int:
     """Print the header of each of the DUIS FILES as one line of JSON."""
+    from gateway.ingest.document import DOCUMENT_MAX_BYTES
     from gateway.ingest.duis import read_service_request
     from gateway.ingest.errors import IngestError
     from thresholds.catalogue import load_catalogue
@@ -22,11 +24,9 @@ def duis(files: tuple[Path, ...]) -> int:
     for file in files:
         line: dict[str, Any] = {"file": str(file)}
         try:
-            read = read_service_request(file.read_bytes(), classify)
-        except IngestError as error:
+            read = read_service_request(read_input(file, DOCUMENT_MAX_BYTES), classify)
+        except (IngestError, InvalidInput) as error:
             line["error"] = {"code": error.code, "message": error.message}
-        except OSError as error:
-            line["error"] = {"code": "file_unreadable", "message": str(error.strerror)}
         else:
             line |= {
                 "request_id": read.request_id,

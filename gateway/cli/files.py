@@ -7,7 +7,8 @@ import click
 
 from gateway.cli.client import Client, Refused, ask
 from gateway.cli.output import as_json, print_json, table, talk
-from gateway.errors import ExitCode, InvalidInput
+from gateway.cli.reading import read_input
+from gateway.errors import ExitCode
 
 FILES = "/api/v1/adt-files"
 
@@ -26,13 +27,9 @@ def _show(file: dict[str, Any], as_json: bool) -> None:
 @as_json
 def submit(file: Path, as_json: bool) -> int:
     """Submit FILE for approval by a second person."""
-    from gateway.cli.check import show_faults
+    from gateway.cli.check import ADT_FILE_BYTES, show_faults
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        msg = f"{file} cannot be read: {error.strerror}"
-        raise InvalidInput("file_unreadable", msg, "Correct the path.") from error
+    data = read_input(file, ADT_FILE_BYTES)
     try:
         answer = ask(lambda client: client.post(FILES, data, name=file.name))
     except Refused as error:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gateway.cli.output import as_json, print_json, talk
-from gateway.errors import InvalidInput, SettingsError, TokenUnavailable
+from gateway.cli.reading import read_input
+from gateway.errors import SettingsError, TokenUnavailable
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -83,8 +84,9 @@ def init(config: Path, key_type: str, so_pin_file: Path | None) -> None:
     if settings.token.softhsm_config:
         prepare_softhsm(settings.token.softhsm_config.parent)
     so_pin = so_pin_file or settings.token.pin_file.with_name("so-pin")
-    ensure_pin_file(settings.token.pin_file)
-    ensure_pin_file(so_pin)
+    for pin_file in (settings.token.pin_file, so_pin):
+        pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_pin_file(pin_file)
     described = _with_token(where, lambda found: found.initialise(so_pin, KeyType(key_type)))
     detail = {"serial": described.serial, "label": described.label, "key": str(described.key_type)}
     _record(config, "token.initialised", detail)
@@ -111,12 +113,10 @@ def csr(config: Path, common_name: str, organisation: str | None, eui64: str | N
 @click.pass_obj
 def import_(config: Path, certificates: Path) -> None:
     """Put the certificate issued for the key, and its issuers, on the token; checked before."""
+    from hsm.path import PEM_BYTES
+
     _, where = _load(config)
-    try:
-        pem = certificates.read_bytes()
-    except OSError as error:
-        msg = f"{certificates} cannot be read: {error.strerror}"
-        raise InvalidInput("file_unreadable", msg, "Correct the path.") from error
+    pem = read_input(certificates, PEM_BYTES)
     described = _with_token(where, lambda found: found.import_certificates(pem))
     certificate = described.certificate
     assert certificate is not None  # noqa: S101 - it was just imported

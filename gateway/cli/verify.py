@@ -1,23 +1,18 @@
 """Verify a file and its signature on any machine."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from gateway.cli.output import as_json, print_json
-from gateway.errors import ExitCode, InvalidInput
+from gateway.cli.reading import read_input
+from gateway.errors import ExitCode
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""More than any of the files may have; the verification has its own limit for each."""
 
 FilePath = click.Path(path_type=Path, dir_okay=False)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            "file_unreadable", f"{path} cannot be read: {error.strerror}", "Correct the path."
-        ) from error
 
 
 @click.command()
@@ -33,11 +28,10 @@ def verify(file: Path, signature: Path, trust: Path, certificate: Path | None, a
     from hsm.errors import CannotVerify
     from hsm.verify import verify as verify_signature
 
-    certificate_pem = _read(certificate) if certificate else None
+    data, sealed, anchors = (read_input(path, MOST_BYTES) for path in (file, signature, trust))
+    certificate_pem = read_input(certificate, MOST_BYTES) if certificate else None
     try:
-        verdict = verify_signature(
-            _read(file), _read(signature), _read(trust), certificate_pem=certificate_pem
-        )
+        verdict = verify_signature(data, sealed, anchors, certificate_pem=certificate_pem)
     except CannotVerify as error:
         answer = {"valid": None, "code": error.code, "message": error.message, "remedy": error.remedy}
         if as_json:

@@ -45,6 +45,7 @@ class Counting:
         self._lock = asyncio.Lock()
         self._monitor = Monitor((), 0)
         self._thresholds: tuple[Threshold, ...] = ()
+        self._counted = 0
         self._pruned_at = 0.0
 
     async def recover(self) -> AsyncIterator[JournalRow]:
@@ -71,7 +72,7 @@ class Counting:
         self._seed(counts)
         await self._record(self._monitor.restore(episodes), ())
         if last is not None:
-            await self.count(last.observations)
+            await self.count(last.observations, last.id)
         await self.tick()
         self._show()
         log.info("recovered", thresholds=len(self._thresholds), open_episodes=len(episodes))
@@ -84,9 +85,10 @@ class Counting:
         for (kind, second), n in counts.items():
             self._monitor.seed(kind, second, n, only)
 
-    async def count(self, observations: Sequence[Observation]) -> None:
-        """Count what was journalled; return when its breaches are on record."""
+    async def count(self, observations: Sequence[Observation], row_id: int) -> None:
+        """Count what was journalled as row *row_id*; return when its breaches are on record."""
         async with self._lock:
+            self._counted = row_id
             changes: list[Change] = []
             excess: list[ExcessRequest] = []
             for observation in observations:
@@ -118,7 +120,8 @@ class Counting:
             await self._record(replaced.changes, ())
             if replaced.added:
                 counts: Counter[tuple[Kind, int]] = Counter()
-                async for row in read_journal(self._database, now - self._horizon()):
+                # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
+                async for row in read_journal(self._database, now - self._horizon(), self._counted):
                     counts.update(map(_place, row.observations))
                 self._seed(counts, frozenset(replaced.added))
             await self._record(self._monitor.advance(now), ())

@@ -95,9 +95,10 @@ class Intake:
             answers.append((done, Taken(accepted, len(observations) - accepted)))
         now = int(self._clock())
         group = list(fresh.values())
+        row_id = 0
         if group:
             try:
-                await self._journal(group, now)
+                row_id = await self._journal(group, now)
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 _answer_all(answers, error)
@@ -109,13 +110,14 @@ class Intake:
             DUPLICATES.inc(taken.duplicate)
         if group:
             _report(group)
-            await self._counting.count(group)
+            await self._counting.count(group, row_id)
 
-    async def _journal(self, group: list[Observation], now: int) -> None:
+    async def _journal(self, group: list[Observation], now: int) -> int:
         started = time.perf_counter()
         async with self._database.write() as connection:
-            await append_group(connection, group, now)
+            row_id = await append_group(connection, group, now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
+        return row_id
 
 
 def _answer_all(answers: list[tuple[asyncio.Future[Taken], Taken]], error: GatewayError) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import Entry
 from gateway.clock import Clock
+from gateway.errors import Unavailable
 from gateway.ingest.counting import Counting
 from gateway.operations.rules import FileRules
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
@@ -36,22 +37,29 @@ class InForce:
         self._rules = rules
         self._counting = counting
         self._clock = clock
-        self._rung = True
+        self._due_at = 0
+        self._rung = False
 
     def ring(self) -> None:
         """Say that a file was acknowledged."""
         self._rung = True
 
     async def run(self) -> None:
-        """Look at the time for ever."""
-        due_at = 0
+        """Look at the time for ever; while the store cannot be used, try again at the next tick."""
         while True:
-            now = int(self._clock())
-            if self._rung or now >= due_at:
-                self._rung = False
-                due_at = await self.bring_due(now)
-            await self._counting.tick()
+            try:
+                await self._look()
+            except Unavailable as error:
+                self._rung = True
+                log.warning("time_not_passed", code=error.code, error=error.message)
             await asyncio.sleep(TICK_SECONDS)
+
+    async def _look(self) -> None:
+        now = int(self._clock())
+        if self._rung or now >= self._due_at:
+            self._rung = False
+            self._due_at = await self.bring_due(now)
+        await self._counting.tick()
 
     async def bring_due(self, now: int) -> int:
         """Bring every acknowledged file that is due into force; return when to look again."""

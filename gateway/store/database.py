@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, CursorResult, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -77,19 +77,24 @@ def inserted_id(result: CursorResult[Any]) -> int:
 
 def open_database(settings: Settings) -> Database:
     """Open the store that *settings* name; nothing is connected yet."""
-    url = make_url(settings.store_url)
+    try:
+        url = make_url(settings.store_url)
+    except (ArgumentError, ValueError):
+        msg = "store.url is no SQLAlchemy URL"
+        raise SettingsError("settings_invalid", msg, "Correct host, port and name in it.") from None
     if url.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(url))
     if settings.store.password_file:
         url = url.set(password=_password(settings.store.password_file))
-    connect_args = {"server_settings": {"lock_timeout": str(LOCK_MILLISECONDS)}}
+    # A commit is on disk before anything is acknowledged, whatever the server's own default.
+    session = {"lock_timeout": str(LOCK_MILLISECONDS), "synchronous_commit": "on"}
     return Database(
         create_async_engine(
             url,
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args=connect_args,
+            connect_args={"server_settings": session},
         )
     )
 

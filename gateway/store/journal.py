@@ -52,11 +52,13 @@ async def newest_group(connection: AsyncConnection) -> JournalRow | None:
     return JournalRow(row.id, row.received_at, _decode(row.content)) if row else None
 
 
-async def read_journal(database: Database, since: int) -> AsyncIterator[JournalRow]:
-    """Yield the groups received at or after *since* (seconds since the epoch), in order."""
+async def read_journal(database: Database, since: int, last: int | None = None) -> AsyncIterator[JournalRow]:
+    """Yield the groups received at or after *since* (seconds since the epoch), up to number *last*, in order."""
     after = 0
     while True:
         query = select(journal).where(journal.c.id > after, journal.c.received_at >= since)
+        if last is not None:
+            query = query.where(journal.c.id <= last)
         async with database.read() as connection:
             rows = (await connection.execute(query.order_by(journal.c.id).limit(PAGE))).all()
         for row in rows:

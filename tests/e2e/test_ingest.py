@@ -56,16 +56,14 @@ def unique_templates() -> dict[Header, bytes]:
 def test_every_template_of_the_dcc_is_counted_once_under_its_header(daemon: Daemon) -> None:
     templates = unique_templates()
     assert len(templates) == 177
-    users = {header[0][:23] for header in templates}
     before = journalled(daemon)
     answers = [daemon.as_("adaptor").send(data) for data in templates.values()]
     assert {answer.status for answer in answers} == {202}
     assert sum(answer.json["accepted"] for answer in answers) == 177
-    assert journalled(daemon) - before == Counter(templates)
-    assert users
+    assert journalled(daemon) - before == Counter(list(templates))
     repeats = [daemon.as_("adaptor").send(data).json for data in list(templates.values())[::9]]
     assert all(answer == {"accepted": 0, "duplicate": 1, "rejected": []} for answer in repeats)
-    assert journalled(daemon) - before == Counter(templates)
+    assert journalled(daemon) - before == Counter(list(templates))
 
 
 def test_a_threshold_for_everything_counts_every_class(daemon: Daemon) -> None:

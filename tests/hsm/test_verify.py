@@ -5,7 +5,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms
+from asn1crypto import cms, core
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -135,6 +135,15 @@ def test_signed_attributes_without_a_message_digest_are_wrong() -> None:
     covered = cms.CMSAttributes(kept).dump()
     signer["signature"] = SIGNER.key.sign(covered, ec.ECDSA(hashes.SHA256()))  # type: ignore[call-arg,arg-type]  # EC
     assert failed_step(verify(DATA, info.dump(force=True), TRUST)) == 4
+
+
+def test_a_signing_time_that_is_no_time_cannot_be_verified() -> None:
+    info = cms.ContentInfo.load(GOOD)
+    for attribute in info["content"]["signer_infos"][0]["signed_attrs"]:
+        if attribute["type"].native == "signing_time":
+            year_zero = core.GeneralizedTime(contents=b"00000101000000Z")
+            attribute["values"] = cms.SetOfTime([cms.Time("generalized_time", year_zero)])
+    assert code_of(DATA, info.dump(force=True)) == "signature_unreadable"
 
 
 @pytest.mark.parametrize(

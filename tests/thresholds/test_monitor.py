@@ -1,54 +1,24 @@
-"""The monitor: what a communication touches, time, new thresholds, restart."""
+"""The monitor: what a communication touches, time, new thresholds."""
 
 import tracemalloc
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.support.oracle import MONDAY, USER, Oracle, row
+from tests.support.mixed import ROWS, TRAFFIC, Traffic, counts, drive
+from tests.support.oracle import MONDAY, Oracle, row
 from tests.support.traffic import communication, ordered, report, reports
-from thresholds.breach import Change, OpenEpisode, Placement
+from thresholds.breach import Placement
 from thresholds.model import ALL, CommunicationClass, Level, Threshold, ThresholdKey, UserId
-from thresholds.monitor import MATCH_CACHE_SIZE, Kind, Monitor
+from thresholds.monitor import MATCH_CACHE_SIZE, Monitor
 
 SR, SPC, UNKNOWN = CommunicationClass.SR, CommunicationClass.SPC, CommunicationClass.UNKNOWN
-SERVICES = ("4.1.1", "4.1", "4.2.1", "*", "7.2")
-PLACES = [(name, service) for name in ("SR", "SPC", ALL) for service in SERVICES]
-SENT = st.tuples(st.sampled_from([SR, SPC, UNKNOWN]), st.sampled_from(["4.1.1", "4.2.1", "7.2", "0.0"]))
-TRAFFIC = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 50), SENT), min_size=1, max_size=40)
-Traffic = list[tuple[int, int, tuple[CommunicationClass, str]]]
 
 
 def touches(key: ThresholdKey, name: CommunicationClass, variant: str) -> bool:
     """Tell in the words of the definition what counts against *key*."""
     reference = variant.rpartition(".")[0]
     return key.communication in (name, ALL) and key.service in (variant, reference, "*")
-
-
-def drive(monitor: Monitor, traffic: Traffic, now: int) -> list[Change]:
-    changes: list[Change] = []
-    for gap, late, (name, variant) in traffic:
-        now += gap
-        changes += monitor.observe(communication(variant, name), now - late, now).changes
-    return [*changes, *monitor.advance(now + 200)]
-
-
-def counts(monitor: Monitor) -> dict[ThresholdKey, int]:
-    return {rate.key: rate.count for rate in monitor.rates()}
-
-
-ROWS = st.lists(
-    st.builds(
-        lambda place, period, low: row(period, low, low + 2, communication=place[0], service=place[1]),
-        st.sampled_from(PLACES),
-        st.sampled_from([60, 90, 3660]),
-        st.integers(0, 3),
-    ),
-    min_size=1,
-    max_size=8,
-    unique_by=lambda threshold: threshold.key,
-)
 
 
 @settings(max_examples=100, deadline=None)
@@ -203,105 +173,6 @@ def test_replace_evaluates_new_levels_at_once_and_judges_late_events_by_the_old(
         lowered.observe(communication(), MONDAY, MONDAY)
     changes = lowered.replace([row(60, 1, 9)], MONDAY + 50).changes
     assert [report(c) for c in changes] == [("opened", Level.WARNING, MONDAY + 50, 2, 1, None)]
-
-
-def kind(sent: tuple[CommunicationClass, str]) -> Kind:
-    return USER, sent[0], sent[1].rpartition(".")[0], sent[1]
-
-
-@settings(max_examples=80, deadline=None)
-@given(ROWS, TRAFFIC, TRAFFIC)
-def test_a_restart_goes_on_as_if_nothing_had_happened(
-    rows: list[Threshold], before: Traffic, after: Traffic
-) -> None:
-    """On time after the restart: what ended before it is no longer known to late events."""
-    steady = Monitor(rows, MONDAY)
-    now = MONDAY
-    placed: list[tuple[Kind, int]] = []
-    for gap, late, (name, variant) in before:
-        now += gap
-        steady.observe(communication(variant, name), now - late, now)
-        placed.append((kind((name, variant)), now - late))
-    restarted = Monitor(rows, now)
-    for each, second in placed:
-        restarted.seed(each, second, 1)
-    assert restarted.restore(steady.open_episodes()) == ()
-    assert restarted.advance(now) == ()
-    assert counts(restarted) == counts(steady)
-    on_time: Traffic = [(gap, 0, sent) for gap, _, sent in after]
-    assert reports(drive(restarted, on_time, now)) == reports(drive(steady, on_time, now))
-
-
-def test_seeding_a_new_key_leaves_the_others_alone_and_the_next_advance_evaluates_it() -> None:
-    monitor = Monitor([row(60, 2, 9)], MONDAY)
-    monitor.observe(communication(), MONDAY, MONDAY)
-    (added,) = monitor.replace([row(60, 2, 9), row(90, 2, 9)], MONDAY).added
-    monitor.seed(kind((SR, "4.1.1")), MONDAY - 20, 3, {added})
-    assert sorted(counts(monitor).values()) == [1, 3]
-    assert [report(c) for c in monitor.advance(MONDAY)] == [("opened", Level.WARNING, MONDAY, 3, 2, None)]
-    assert monitor.advance(MONDAY) == ()
-
-
-def test_an_episode_whose_key_is_gone_at_restart_is_withdrawn() -> None:
-    monitor = Monitor([row(60, 0, 0)], MONDAY)
-    monitor.observe(communication(), MONDAY, MONDAY)
-    states = monitor.open_episodes()
-    assert [state.quiet for state in states] == [False, True]
-    withdrawn = Monitor([row(90, 0, 0)], MONDAY + 5).restore(states)
-    assert [report(c) for c in withdrawn] == [("ended", Level.QUARANTINE, MONDAY, MONDAY + 5)]
-
-
-def test_an_unknown_low_time_makes_an_episode_last_longer_never_shorter() -> None:
-    monitor = Monitor([row(60, 0, 9)], MONDAY)
-    monitor.observe(communication(), MONDAY, MONDAY)
-    monitor.advance(MONDAY + 63)
-    (state,) = monitor.open_episodes()
-    assert state.below_since == MONDAY + 60
-    restarted = Monitor([row(60, 0, 9)], MONDAY + 63)
-    restarted.restore([OpenEpisode(state.episode)])
-    assert [report(c)[3] for c in restarted.advance(MONDAY + 900)] == [MONDAY + 69]
-
-
-def test_a_quarantine_restored_alone_keeps_its_warning_quiet() -> None:
-    monitor = Monitor([row(60, 1, 2)], MONDAY)
-    for _ in range(3):
-        monitor.observe(communication(), MONDAY, MONDAY)
-    quarantine, warning = monitor.open_episodes()
-    assert (quarantine.episode.level, warning.episode.level) == (Level.QUARANTINE, Level.WARNING)
-    restarted = Monitor([row(60, 1, 2)], MONDAY + 5)
-    restarted.seed(kind((SR, "4.1.1")), MONDAY, 3)
-    restarted.restore([quarantine])
-    assert restarted.advance(MONDAY + 5) == ()
-    assert [state.quiet for state in restarted.open_episodes()] == [False, True]
-
-
-def test_a_late_event_after_a_restart_does_not_end_or_repeat_a_restored_episode() -> None:
-    monitor = Monitor([row(60, 2, 9)], MONDAY)
-    for _ in range(3):
-        monitor.observe(communication(), MONDAY, MONDAY)
-    (state,) = monitor.open_episodes()
-    restarted = Monitor([row(60, 2, 9)], MONDAY + 300)
-    restarted.restore([state])
-    assert restarted.observe(communication(), MONDAY + 10, MONDAY + 300).changes == ()
-    assert [report(c)[3] for c in restarted.advance(MONDAY + 900)] == [MONDAY + 306]
-
-
-def test_an_episode_restored_later_is_judged_from_then_on() -> None:
-    monitor = Monitor([row(60, 0, 9)], MONDAY)
-    monitor.observe(communication(), MONDAY, MONDAY)
-    restarted = Monitor([row(60, 0, 9)], MONDAY)
-    restarted.advance(MONDAY + 1_000)
-    restarted.restore(monitor.open_episodes())
-    assert [report(c)[3] for c in restarted.advance(MONDAY + 2_000)] == [MONDAY + 1_006]
-    assert restarted._open == {}, "time passes over open episodes only"
-
-
-def test_a_seed_from_the_future_counts_now() -> None:
-    monitor = Monitor([row(60, 9, 9)], MONDAY)
-    monitor.seed(kind((SR, "4.1.1")), MONDAY + 500, 2)
-    assert list(counts(monitor).values()) == [2]
-    monitor.advance(MONDAY + 60)
-    assert list(counts(monitor).values()) == [0]
 
 
 def test_a_large_supplier_fits_in_300_megabytes() -> None:

@@ -1,0 +1,60 @@
+"""The migrations make exactly the tables that the code knows."""
+
+import asyncio
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from gateway.store.database import Database, open_database
+from gateway.store.migrate import is_current, migrate
+from gateway.store.schema import metadata
+from tests.support.databases import Backend
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_migrations_give_the_metadata(database: Database) -> None:
+    async with database.read() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_migrations_give_every_check_constraint(database: Database) -> None:
+    """Alembic does not compare these."""
+
+    def checks(connection: Connection) -> set[str | None]:
+        return {check["name"] for check in inspect(connection).get_check_constraints("adt_files")}
+
+    async with database.read() as connection:
+        assert await connection.run_sync(checks) == {
+            "ck_adt_files_second_person",
+            "ck_adt_files_approved_first",
+        }
+
+
+async def test_migrating_again_changes_nothing(database: Database) -> None:
+    await migrate(database)
+    assert await is_current(database)
+    async with database.read() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_a_new_store_is_not_current(backend: Backend) -> None:
+    database = open_database(backend.settings)
+    assert not await is_current(database)
+    await migrate(database)
+    assert await is_current(database)
+    await database.close()
+
+
+async def test_two_that_migrate_at_once_do_not_get_in_each_others_way(backend: Backend) -> None:
+    first, second = open_database(backend.settings), open_database(backend.settings)
+    await asyncio.gather(migrate(first), migrate(second))
+    async with first.read() as connection:
+        versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).all()
+    assert len(versions) == 1
+    await first.close()
+    await second.close()
