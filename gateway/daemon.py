@@ -112,8 +112,10 @@ class Parts:
         self._receiver = Receiver(self.intake, rules.catalogue.classify, clock)
         trust = settings.token.trust_file if settings.token else None
         container = Container(rules.profile.container)
-        self._signing = Signing(database, token, trust, container, self.health, clock)
         self._delivery = Delivery(database, settings.delivery_folder, clock)
+        self._signing = Signing(
+            database, token, trust, container, self.health, clock, on_signed=self._delivery.ring
+        )
         self._in_force = InForce(database, rules, self._counting, clock)
         self._services = Services(
             database=database,

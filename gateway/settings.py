@@ -58,11 +58,11 @@ class Store(Section):
     @classmethod
     def _check_url(cls, url: str) -> str:
         if PASSWORD_IN_URL.search(url):
-            raise ValueError(
-                "it holds a password; put that in a file and name the file by store.password_file"
-            )
+            msg = "it holds a password; put that in a file and name the file by store.password_file"
+            raise ValueError(msg)
         if url and not url.startswith(URL_FORMS):
-            raise ValueError(f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)")
+            msg = f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)"
+            raise ValueError(msg)
         return url
 
 

@@ -68,6 +68,8 @@ class Worker:
         except HsmError as error:
             if self._opened is None:
                 self.close()  # a failed login leaves its session open
+            else:
+                self._opened.forget_objects()  # what was missing may be put there by another process
             return FAILED + encode(Failure(error.code, error.message, error.remedy))
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 from pathlib import Path
 from typing import Final, Protocol
@@ -50,12 +51,16 @@ class FileChannel:
 
     def _append(self, message: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
         try:
+            # An attempt that was given up may still be writing: one at a time, or its line would be cut here.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            size = os.fstat(descriptor).st_size
+            # What a power cut left of a line gets its end, or this one would be lost with it.
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            line = b"\n" * torn + message + b"\n"
             # One write of one line, so that readers never see half of it; where the disk is full the part
             # that fitted is taken back, or the next line would be glued to it.
-            size = os.fstat(descriptor).st_size
-            line = message + b"\n"
             if os.write(descriptor, line) != len(line):
                 os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))

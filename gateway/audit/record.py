@@ -26,13 +26,27 @@ class Entry(msgspec.Struct, frozen=True):
     """JSON values only; integers below 2**53 (RFC 8785)."""
 
 
+class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the canonical bytes of a record say: all of it and nothing else."""
+
+    number: int
+    previous: str
+    """Hash of the record before."""
+    at: str
+    """RFC 3339, UTC."""
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
 class AuditRecord(msgspec.Struct, frozen=True):
     """A record in its place: `body` is what is hashed, byte for byte."""
 
     number: int
     """From 1, without gaps."""
     body: bytes
-    """Canonical JSON (RFC 8785) of number, previous, at, actor, action, subject and detail."""
+    """Canonical JSON (RFC 8785) of a `Content`."""
     hash: str
     """SHA-256 in hexadecimal of `DOMAIN` + `body`."""
 
@@ -43,17 +57,19 @@ def record_hash(body: bytes) -> str:
 
 
 def append(previous: AuditRecord | None, entry: Entry, at: str) -> AuditRecord:
-    """Return the record that follows *previous*; *at* is RFC 3339 UTC."""
+    """Return the record that follows *previous*; *at* is RFC 3339 UTC.
+
+    Raises `ValueError` where the entry holds what canonical JSON cannot say.
+    """
     number = previous.number + 1 if previous else 1
-    body = rfc8785.dumps(
-        {
-            "number": number,
-            "previous": previous.hash if previous else GENESIS,
-            "at": at,
-            "actor": entry.actor,
-            "action": entry.action,
-            "subject": entry.subject,
-            "detail": entry.detail,
-        }
+    content = Content(
+        number=number,
+        previous=previous.hash if previous else GENESIS,
+        at=at,
+        actor=entry.actor,
+        action=entry.action,
+        subject=entry.subject,
+        detail=entry.detail,
     )
+    body = rfc8785.dumps(msgspec.structs.asdict(content))
     return AuditRecord(number, body, record_hash(body))

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 import rfc8785
 
-from gateway.audit.record import GENESIS, AuditRecord, record_hash
+from gateway.audit.record import GENESIS, AuditRecord, Content, record_hash
+
+SAFE: Final = 2**53
 
 
 class ChainVerdict(msgspec.Struct, frozen=True):
@@ -36,7 +39,7 @@ def verify_chain(records: Iterable[AuditRecord], anchors: Mapping[int, str] | No
     number, previous, read = 0, GENESIS, 0
     for record in records:
         read += 1
-        reason = _fault(record, number + 1, previous, wanted.pop(record.number, None))
+        reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None))
         if reason:
             return ChainVerdict(False, read, number, previous, number + 1, reason)
         number, previous = record.number, record.hash
@@ -49,7 +52,9 @@ def verify_chain(records: Iterable[AuditRecord], anchors: Mapping[int, str] | No
 
 def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) -> str:
     """Return what is wrong with *record*, or nothing."""
-    # 1. It stands where it should.
+    # 1. It is a record and stands where it should.
+    if not _is_record(record):
+        return f"record {number} is no record: its number, its content or its hash is of another type"
     if record.number != number:
         return f"record {number} should follow, but number {record.number} was found"
     # 2. Its hash is the hash of its bytes.
@@ -57,15 +62,19 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) 
         return f"record {number} was changed: its hash is not the hash of its content"
     # 3. The bytes say the same place and name the record before.
     try:
-        content = json.loads(record.body)
+        content = json.loads(record.body, parse_int=_number)
         canonical = rfc8785.dumps(content)
-    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
+    except (ValueError, RecursionError):
         return f"record {number} is not canonical JSON"
-    if not isinstance(content, dict) or canonical != record.body:
+    if canonical != record.body:
         return f"record {number} is not canonical JSON"
-    if content.get("number") != number:
-        return f"record {number} says that it is number {content.get('number')}"
-    if content.get("previous") != previous:
+    try:
+        content = msgspec.convert(content, Content)
+    except msgspec.ValidationError as error:
+        return f"record {number} does not hold what a record holds: {error}"
+    if content.number != number:
+        return f"record {number} says that it is number {content.number}"
+    if content.previous != previous:
         return (
             f"record {number} does not follow from record {number - 1}: one was changed, removed or inserted"
         )
@@ -73,3 +82,14 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) 
     if anchor is not None and anchor != record.hash:
         return f"record {number} is not the one that a receipt or an alert names"
     return ""
+
+
+def _is_record(record: Any) -> bool:
+    """Tell whether the columns have their types: a SQLite row can hold anything."""
+    return type(record.number) is int and isinstance(record.body, bytes) and isinstance(record.hash, str)
+
+
+def _number(text: str) -> int | float:
+    """Read a number as RFC 8785 does: a double, which is whole without doubt below 2**53 alone."""
+    value = float(text)
+    return int(value) if abs(value) < SAFE else value

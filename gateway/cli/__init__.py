@@ -90,7 +90,7 @@ def main() -> None:
         # A file's name may hold bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        result: Any = cli.main(standalone_mode=False)
+        result: Any = cli.main(prog_name="adt-gateway", standalone_mode=False)
         print(end="", flush=True)
     except click.ClickException as error:
         error.show()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -95,16 +95,25 @@ def judge_chain(tail: list[AuditRecord]) -> Finding:
 
 
 def _wrong_record(tail: list[AuditRecord]) -> int | None:
+    """Return the number of the first record that is not what it was, or does not follow."""
     for record in tail:
-        if record_hash(record.body) != record.hash or json.loads(record.body)["number"] != record.number:
+        if record_hash(record.body) != record.hash or _says(record)[0] != record.number:
             return record.number
-    first = tail[0]
-    if first.number == 1 and json.loads(first.body)["previous"] != GENESIS:
-        return first.number
+    if tail[0].number == 1 and _says(tail[0])[1] != GENESIS:
+        return 1
     for before, after in pairwise(tail):
-        if after.number != before.number + 1 or json.loads(after.body)["previous"] != before.hash:
+        if after.number != before.number + 1 or _says(after)[1] != before.hash:
             return after.number
     return None
+
+
+def _says(record: AuditRecord) -> tuple[Any, Any]:
+    """Return the number and the hash of the record before, as the *record* itself says them."""
+    try:
+        content = json.loads(record.body)
+        return content["number"], content["previous"]
+    except (ValueError, KeyError, TypeError):
+        return None, None
 
 
 def judge_clock(last: AuditRecord | None, now: float) -> Finding:

@@ -15,7 +15,15 @@ from gateway.ingest.recorder import ExcessRequest, Recorder
 from gateway.metrics import BREACHES, MISPLACED, OPEN_EPISODES, THRESHOLDS_IN_FORCE
 from gateway.store.database import Database
 from gateway.store.episodes import read_open_episodes
-from gateway.store.journal import JournalRow, Observation, newest_group, prune_journal, read_journal
+from gateway.store.journal import (
+    Counted,
+    JournalRow,
+    Observation,
+    newest_group,
+    prune_journal,
+    read_counted,
+    read_journal,
+)
 from gateway.store.thresholds import thresholds_in_force
 from thresholds.breach import Breach, Change, Placement, Rate
 from thresholds.model import Threshold, ThresholdKey
@@ -45,23 +53,25 @@ class Counting:
         self._lock = asyncio.Lock()
         self._monitor = Monitor((), 0)
         self._thresholds: tuple[Threshold, ...] = ()
-        self._counted = 0
+        self._counted = Counted(0, 0)
         self._pruned_at = 0.0
 
     async def recover(self) -> AsyncIterator[JournalRow]:
         """Rebuild the monitor from the store, yielding each journal row for whoever else needs it.
 
         A group is counted and its breaches recorded before the next is journalled, so that only the last
-        row may lack its record: it is counted once more as if it had just arrived, and what it brings
-        about that is on record already changes nothing.
+        row may lack its record. Unless something was put on record after it was counted, it is counted once
+        more as if it had just arrived, and what it brings about that is on record already changes nothing.
         """
         now = int(self._clock())
         async with self._database.read() as connection:
             self._thresholds = await thresholds_in_force(connection)
             episodes = await read_open_episodes(connection)
             newest = await newest_group(connection)
+            self._counted = await read_counted(connection)
         since = (now if newest is None else min(now, newest.received_at)) - self._horizon()
-        self._monitor = Monitor(self._thresholds, now if newest is None else newest.received_at)
+        reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
+        self._monitor = Monitor(self._thresholds, reached)
         counts: Counter[tuple[Kind, int]] = Counter()
         last: JournalRow | None = None
         async for row in read_journal(self._database, since):
@@ -69,6 +79,9 @@ class Counting:
             if last is not None:
                 counts.update(map(_place, last.observations))
             last = row
+        if last is not None and self._counted.covers(last):
+            counts.update(map(_place, last.observations))
+            last = None
         self._seed(counts)
         await self._record(self._monitor.restore(episodes), ())
         if last is not None:
@@ -88,7 +101,8 @@ class Counting:
     async def count(self, observations: Sequence[Observation], row_id: int) -> None:
         """Count what was journalled as row *row_id*; return when its breaches are on record."""
         async with self._lock:
-            self._counted = row_id
+            received_at = max(observation.received_at_ms for observation in observations) // 1000
+            self._reach(received_at, row_id)
             changes: list[Change] = []
             excess: list[ExcessRequest] = []
             for observation in observations:
@@ -106,7 +120,9 @@ class Counting:
     async def tick(self) -> None:
         """Let time pass: episodes end, levels change at their second."""
         async with self._lock:
-            await self._record(self._monitor.advance(int(self._clock())), ())
+            now = int(self._clock())
+            self._reach(now)
+            await self._record(self._monitor.advance(now), ())
         if self._clock() - self._pruned_at > PRUNE_SECONDS:
             await self._prune()
 
@@ -116,12 +132,15 @@ class Counting:
             self._thresholds = await thresholds_in_force(connection)
         async with self._lock:
             now = int(self._clock())
+            self._reach(now)
             replaced = self._monitor.replace(self._thresholds, now)
-            await self._record(replaced.changes, ())
+            await self._record(replaced.changes, (), always=True)
             if replaced.added:
                 counts: Counter[tuple[Kind, int]] = Counter()
                 # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
-                async for row in read_journal(self._database, now - self._horizon(), self._counted):
+                async for row in read_journal(
+                    self._database, now - self._horizon(), self._counted.journal_id
+                ):
                     counts.update(map(_place, row.observations))
                 self._seed(counts, frozenset(replaced.added))
             await self._record(self._monitor.advance(now), ())
@@ -136,16 +155,23 @@ class Counting:
         """The thresholds in force."""
         return self._thresholds
 
-    async def _record(self, changes: Sequence[Change], excess: Sequence[ExcessRequest]) -> None:
+    def _reach(self, second: int, row_id: int | None = None) -> None:
+        """Note how far the count comes with what follows; a clock set back changes nothing."""
+        evaluated_at = max(second, self._counted.evaluated_at)
+        self._counted = Counted(self._counted.journal_id if row_id is None else row_id, evaluated_at)
+
+    async def _record(
+        self, changes: Sequence[Change], excess: Sequence[ExcessRequest], *, always: bool = False
+    ) -> None:
         """Put changes on record, however long that takes: until then nothing more is counted."""
-        if not changes and not excess:
+        if not (changes or excess or always):
             return
         open_episodes = tuple(self._monitor.open_episodes())
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
                     self._health.report("recording", works=False, detail="breaches wait to be recorded")
-                await self._recorder.record(changes, excess, open_episodes, self._clock())
+                await self._recorder.record(changes, excess, open_episodes, self._counted, self._clock())
         self._health.report("recording", works=True)
         for change in changes:
             if isinstance(change, Breach):

@@ -30,7 +30,7 @@ from gateway.store.incidents import (
     insert_incident,
     update_incident,
 )
-from gateway.store.journal import Observation
+from gateway.store.journal import Counted, Observation, keep_counted
 from gateway.store.outbox import put_alert
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
 from thresholds.model import Threshold
@@ -67,9 +67,10 @@ class Recorder:
         changes: Sequence[Change],
         excess: Sequence[ExcessRequest],
         open_episodes: Sequence[OpenEpisode],
+        counted: Counted,
         now: float,
     ) -> None:
-        """Record everything in one transaction, then wake the channels."""
+        """Record everything in one transaction, and how far the count has come; then wake the channels."""
         first = {request.episode: request.observation for request in reversed(excess)}
         async with self._database.write() as connection:
             for change in changes:
@@ -79,6 +80,7 @@ class Recorder:
                     await self._open(connection, change, first.get(change.episode), now)
             await keep_open(connection, open_episodes)
             await add_excess(connection, [(r.episode, r.observation) for r in excess])
+            await keep_counted(connection, counted)
         self._ring()
 
     async def _open(

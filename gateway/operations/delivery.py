@@ -1,6 +1,7 @@
 """Delivery of signed files, and their coming into force."""
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,11 @@ class Delivery:
         self._folder = folder
         self._clock = clock
         self._delivering = asyncio.Lock()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Say that a file was signed without anybody waiting for it."""
+        self._rung.set()
 
     async def ask(self, person: Person, file_id: int) -> StoredFile:
         """Deliver a file because *person* asks for it, again where it was delivered before."""
@@ -69,6 +75,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver what was left signed by a crash or a folder that was away."""
         while True:
+            self._rung.clear()
             async with self._database.read() as connection:
                 waiting = await list_files(connection, FileState.SIGNED)
             for file in reversed(waiting):
@@ -76,7 +83,8 @@ class Delivery:
                     await self.deliver(file.id)
                 except GatewayError as error:
                     log.warning("file_not_delivered", file=file.id, code=error.code, error=error.message)
-            await asyncio.sleep(RETRY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), RETRY_SECONDS)
 
 
 def _write_all(folder: Path, parts: dict[str, bytes | None]) -> None:

@@ -75,7 +75,7 @@ async def issue_access_token(
 
 
 async def _existing(connection: AsyncConnection, name: str) -> store.PersonRow:
-    person = await store.find_person(connection, name)
+    person = await store.find_person(connection, name) if NAME.fullmatch(name) else None
     if person is None:
         raise NotFound(
             "person_unknown", f"there is no person {name!r:.80}", "List them: adt-gateway user list"

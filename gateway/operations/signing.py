@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ RETRY_SECONDS: Final = 30.0
 """How often the token is probed, and files that are approved but not signed are tried again."""
 
 LONGEST_PAUSE: Final = 1800.0
-"""The pause doubles up to this after each failure: every attempt to sign leaves audit records."""
+"""The pause doubles up to this after each failure to sign: every attempt leaves audit records."""
 
 
 def token_config(settings: TokenSettings, data_directory: Path) -> TokenConfig:
@@ -60,6 +61,7 @@ class Signing:
         container: Container,
         health: Health,
         clock: Clock,
+        on_signed: Callable[[], None],
     ) -> None:
         self._database = database
         self._token = token
@@ -67,6 +69,7 @@ class Signing:
         self._container = container
         self._health = health
         self._clock = clock
+        self._on_signed = on_signed
         self._signing = asyncio.Lock()
 
     async def sign(self, file_id: int) -> StoredFile:
@@ -95,17 +98,18 @@ class Signing:
         """Sign what was left approved by a crash or by a token that was away."""
         pause = RETRY_SECONDS
         while True:
-            signed_all = await self.probe() and await self._sign_waiting()
-            pause = RETRY_SECONDS if signed_all else min(pause * 2, LONGEST_PAUSE)
+            if await self.probe():
+                pause = RETRY_SECONDS if await self._sign_waiting() else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
     async def _sign_waiting(self) -> bool:
-        """Sign all approved files; tell whether that was done."""
+        """Sign all approved files and have them delivered; tell whether that was done."""
         async with self._database.read() as connection:
             waiting = await list_files(connection, FileState.APPROVED)
         for file in reversed(waiting):
             try:
                 await self.sign(file.id)
+                self._on_signed()
             except GatewayError as error:
                 log.warning("file_not_signed", file=file.id, code=error.code, error=error.message)
                 return False

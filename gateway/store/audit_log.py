@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import insert, select
+from sqlalchemy import LargeBinary, cast, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import AuditRecord, Entry, append
@@ -38,7 +38,9 @@ async def read_records(
 ) -> list[AuditRecord]:
     """Return up to *limit* records with numbers above *after*, in order."""
     table = audit_records.c
-    query = select(table.number, table.body, table.hash).where(table.number > after)
+    # SQLite keeps text where somebody wrote it instead of bytes: it is read as bytes, to be found wrong.
+    body = cast(table.body, LargeBinary)
+    query = select(table.number, body, table.hash).where(table.number > after)
     if subject is not None:
         query = query.where(table.subject == subject)
     async with database.read() as connection:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database, inserted_id
-from gateway.store.schema import journal
+from gateway.store.schema import counted, journal
 from thresholds.model import Communication
 
 PAGE = 500
@@ -30,6 +30,19 @@ class JournalRow(msgspec.Struct, frozen=True):
     id: int
     received_at: int
     observations: list[Observation]
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """How far the count had come when it last put something on record."""
+
+    journal_id: int
+    """The newest group that was counted."""
+    evaluated_at: int
+    """The second up to which episodes were decided."""
+
+    def covers(self, row: JournalRow) -> bool:
+        """Tell whether *row* was counted for certain (an emptied journal may use a number again)."""
+        return row.id <= self.journal_id and row.received_at <= self.evaluated_at
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,6 +79,19 @@ async def read_journal(database: Database, since: int, last: int | None = None) 
         if not rows:
             return
         after = rows[-1].id
+
+
+async def keep_counted(connection: AsyncConnection, progress: Counted) -> None:
+    """Keep how far the count has come, in the transaction that records what it found."""
+    await connection.execute(
+        update(counted).values(journal_id=progress.journal_id, evaluated_at=progress.evaluated_at)
+    )
+
+
+async def read_counted(connection: AsyncConnection) -> Counted:
+    """Return how far the count had come."""
+    row = (await connection.execute(select(counted.c.journal_id, counted.c.evaluated_at))).one()
+    return Counted(*row)
 
 
 async def prune_journal(connection: AsyncConnection, before: int) -> int:

@@ -121,6 +121,14 @@ journal = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+counted = Table(
+    "counted",
+    metadata,
+    Column("id", Integer, primary_key=True),  # there is one row
+    Column("journal_id", BigInteger, nullable=False),
+    Column("evaluated_at", BigInteger, nullable=False),
+)
+
 incidents = Table(
     "incidents",
     metadata,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import adt_files
@@ -75,7 +75,7 @@ async def supersede_rows(connection: AsyncConnection, thresholds: Iterable[Thres
             table.c.period_seconds == key.period_seconds,
             table.c.alignment == key.alignment,
             table.c.effective_to.is_not_distinct_from(end),
-            end is None or table.c.effective_from == start,
+            true() if end is None else table.c.effective_from == start,
         )
         await _supersede(connection, same, now)
 

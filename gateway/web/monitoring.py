@@ -139,11 +139,14 @@ async def close_incident(request: web.Request) -> web.Response:
 
 
 async def audit(request: web.Request) -> web.Response:
-    """Return audit records after number `?after=`, up to `?limit=`, as the bytes that are hashed."""
+    """Return audit records after number `?after=`, up to `?limit=`, as the bytes that are hashed.
+
+    Octets that are no UTF-8 (somebody changed the row) are shown as U+FFFD: the record does not verify then.
+    """
     (await asker(request)).require(Action.READ_AUDIT)
     after = _number(request, "after", 0, 2**31)
     limit = _number(request, "limit", PAGE, PAGE)
     found = await read_records(request.app[SERVICES].database, after, limit)
     return json_answer(
-        {"records": [{"number": r.number, "body": r.body.decode(), "hash": r.hash} for r in found]}
+        {"records": [{"number": r.number, "body": r.body.decode(errors="replace"), "hash": r.hash} for r in found]}
     )

@@ -10,13 +10,13 @@ from tests.support.daemon import Daemon
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon with a token, shared by the tests of one module."""
+    """Start a daemon with a token, shared by the tests of one module."""
     with Daemon(tmp_path_factory.mktemp("daemon")) as running:
         yield running
 
 
 @pytest.fixture
 def own_daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon with a token for one test alone."""
+    """Start a daemon with a token for one test alone."""
     with Daemon(tmp_path) as running:
         yield running

@@ -11,9 +11,9 @@ from gateway.store.audit_log import append_record
 from gateway.store.database import open_database
 
 
-async def main(path: Path, count: int) -> None:
+async def main(settings: Settings, count: int) -> None:
     """Append *count* records, each in a transaction of its own."""
-    database = open_database(Settings.model_validate_json(path.read_bytes()))
+    database = open_database(settings)
     for number in range(count):
         async with database.write() as connection:
             await append_record(connection, Entry("other", "test.written", f"other/{number}"), time.time())
@@ -21,4 +21,4 @@ async def main(path: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Settings.model_validate_json(Path(sys.argv[1]).read_bytes()), int(sys.argv[2])))

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -60,8 +61,16 @@ class Daemon:
     killed at the end if it still runs.
     """
 
-    def __init__(self, folder: Path, *, token: bool = True, **sections: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        token: bool = True,
+        environment: dict[str, str] | None = None,
+        **sections: dict[str, Any],
+    ) -> None:
         self.folder = folder
+        self.environment = {**os.environ, **(environment or {})}
         self.data = folder / "var"
         self.config = folder / "gateway.toml"
         self.log_file = folder / "log"
@@ -70,9 +79,19 @@ class Daemon:
         shutil.copytree(_people_folder(), self.data)
         self._access_tokens: dict[str, str] = json.loads((self.data / "access-tokens").read_text())
         if token:
-            sections["token"] = self._token_section() | sections.get("token", {})
+            sections["token"] = {"serials": []} | self._token_section() | sections.get("token", {})
         sections.setdefault("alerts", {"file": "var/alerts.jsonl"})
+        self._sections = sections
         _write_settings(self.config, sections)
+
+    def settings(self, section: str) -> dict[str, Any]:
+        """Return a section of the settings."""
+        return dict(self._sections[section])
+
+    def set(self, section: str, **values: Any) -> None:
+        """Change settings; they hold from the next start on."""
+        self._sections[section] = self._sections.get(section, {}) | values
+        _write_settings(self.config, self._sections)
 
     def _token_section(self) -> dict[str, Any]:
         self.ready_token = make_token(self.folder)
@@ -93,6 +112,10 @@ class Daemon:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill the daemon if it still runs."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
@@ -102,7 +125,7 @@ class Daemon:
         address.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             self.process = process = subprocess.Popen(
-                [COMMAND, "--config", self.config, "serve"], stderr=log, stdout=log
+                [COMMAND, "--config", self.config, "serve"], stderr=log, stdout=log, env=self.environment
             )
         wait_for("the address", lambda: address.exists() or process.poll() is not None)
         assert process.poll() is None, self.log
@@ -121,7 +144,8 @@ class Daemon:
         self.process.wait()
 
     def restart(self) -> None:
-        """Start a daemon that was stopped or killed."""
+        """Stop in order and start again."""
+        assert self.stop() == 0
         self.start()
 
     @property

@@ -29,14 +29,14 @@ class Backend(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The one PostgreSQL server of this run (of this xdist worker)."""
+    """Start the one PostgreSQL server of this run (of this xdist worker)."""
     with running_server() as server:
         yield server
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    """An empty store of each kind."""
+    """Make an empty store of each kind."""
     if request.param == "sqlite":
         yield Backend("sqlite", store_settings(tmp_path))
         return
@@ -48,7 +48,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 
 
 def store_settings(folder: Path, **store: Any) -> Settings:
-    """Settings whose data directory is *folder*."""
+    """Return settings whose data directory is in *folder*."""
     return Settings.model_validate({"data_directory": folder / "data", "store": store})
 
 
@@ -65,13 +65,13 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture
 async def database(backend: Backend) -> AsyncIterator[Database]:
-    """An opened, migrated store of each kind."""
+    """Open and migrate a store of each kind."""
     async with opened(backend.settings) as database:
         yield database
 
 
 @pytest_asyncio.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """An opened, migrated SQLite store, for rules in which the kind of store has no part."""
+    """Open and migrate a SQLite store, for rules in which the kind of store has no part."""
     async with opened(store_settings(tmp_path)) as database:
         yield database

@@ -98,10 +98,14 @@ async def test_sqlite_is_durable_and_keeps_foreign_keys(sqlite: Database) -> Non
     assert found == wanted
 
 
+def mode(path: Path) -> int:
+    """Return the permissions of a file or folder."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
 async def test_only_the_daemon_may_read_the_sqlite_file(sqlite: Database) -> None:
     path = Path(sqlite.engine.url.database or "")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
 
 
 @asynccontextmanager
@@ -131,6 +135,22 @@ async def test_a_store_locked_by_another_is_unavailable_and_recovers(
             assert await counts(database) == (0, 0)
         await _write_much(database)
         assert await counts(database) == (200, 200)
+
+
+async def test_writers_of_one_process_wait_for_each_other_however_long(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is for locks of other processes: our own writers queue."""
+    monkeypatch.setattr("gateway.store.database.LOCK_MILLISECONDS", 1)
+    async with opened(backend.settings) as database:
+
+        async def slow(number: int) -> None:
+            async with database.write() as connection:
+                await record_person(connection, f"person-{number}")
+                await asyncio.sleep(0.05)
+
+        await asyncio.gather(*(slow(number) for number in range(4)))
+        assert await counts(database) == (4, 4)
 
 
 async def test_reading_goes_on_while_another_holds_the_write_lock(database: Database) -> None:

@@ -1,0 +1,173 @@
+"""A restart at any moment changes nothing of what was counted and found, in one process with its own clock."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import insert
+
+from gateway.health import Health
+from gateway.ingest.counting import Counting
+from gateway.ingest.recorder import Recorder
+from gateway.store.database import Database, open_database
+from gateway.store.incidents import StoredIncident, list_incidents
+from gateway.store.journal import Observation, append_group
+from gateway.store.migrate import migrate
+from gateway.store.schema import adt_files
+from gateway.store.thresholds import insert_thresholds, supersede_users
+from tests.support.databases import store_settings
+from tests.support.duis_messages import USER_ID
+from thresholds.model import Communication, CommunicationClass, Period, Threshold, UserId
+
+START: Final = 1_795_219_200
+MINUTE: Final = Period(60, "PT1M")
+USER: Final = UserId(USER_ID)
+
+
+class Gateway:
+    """The count with its store, and a clock that moves when it is told to."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = START
+        self._database = database
+        self._counters = itertools.count()
+        self._make()
+
+    def _make(self) -> None:
+        recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
+        self._counting = Counting(self._database, recorder, Health(), lambda: float(self.now), 3600)
+
+    async def restart(self) -> None:
+        """Forget everything in memory and recover, as after a power cut."""
+        self._make()
+        async for _ in self._counting.recover():
+            pass
+
+    async def wait(self, seconds: int) -> None:
+        """Let time pass, in the daemon's steps."""
+        for _ in range(seconds):
+            self.now += 1
+            await self._counting.tick()
+
+    async def send(self, count: int, seconds_ago: int = 0) -> None:
+        """Journal and count *count* requests that were sent some seconds ago."""
+        group = [self._observation(seconds_ago) for _ in range(count)]
+        async with self._database.write() as connection:
+            row_id = await append_group(connection, group, self.now)
+        await self._counting.count(group, row_id)
+
+    def _observation(self, seconds_ago: int) -> Observation:
+        number = next(self._counters)
+        sent = Communication(
+            f"{USER}:00-DB-12-34-56-78-90-AB:{number}",
+            USER,
+            "00-DB-12-34-56-78-90-AB",
+            number,
+            1,
+            "4.1",
+            "4.1.1",
+            CommunicationClass.SR,
+        )
+        return Observation(sent, (self.now - seconds_ago) * 1000, self.now * 1000)
+
+    async def put_in_force(self, warning: int, quarantine: int) -> None:
+        """Put a threshold in force whose time came a minute ago."""
+        async with self._database.write() as connection:
+            values = dict.fromkeys(
+                ("name", "profile", "sha256", "submitted_by", "approved_by"), str(next(self._counters))
+            )
+            values |= {"approved_by": "bob", "state": "in force"}
+            times = {"effective_from": self.now - 60, "submitted_at": self.now - 90, "row_count": 1}
+            result = await connection.execute(insert(adt_files).values(content=b"", **values, **times))
+            file_id = result.inserted_primary_key[0]
+            row = Threshold(USER, "SR", "4.1.1", MINUTE, warning, quarantine, self.now - 60)
+            await supersede_users(connection, [USER], self.now)
+            await insert_thresholds(connection, file_id, [row], self.now)
+        await self._counting.replace_thresholds()
+
+    async def incidents(self) -> list[StoredIncident]:
+        async with self._database.read() as connection:
+            return await list_incidents(connection)
+
+    @property
+    def count(self) -> int:
+        (rate,) = self._counting.rates()
+        return rate.count
+
+
+@asynccontextmanager
+async def gateway(folder: Path) -> AsyncIterator[Gateway]:
+    database = open_database(store_settings(folder))
+    try:
+        await migrate(database)
+        yield Gateway(database)
+    finally:
+        await database.close()
+
+
+async def test_a_breach_that_new_thresholds_found_is_not_found_again(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        await running.put_in_force(100, 200)
+        await running.send(5)
+        await running.wait(3)
+        await running.put_in_force(3, 4)
+        before = await running.incidents()
+        assert [incident.level for incident in before] == ["quarantine"]
+        await running.restart()
+        assert await running.incidents() == before
+        await running.wait(2)
+        await running.restart()
+        await running.send(1)
+        assert len(await running.incidents()) == 1
+
+
+async def test_an_episode_that_has_ended_is_not_opened_again(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        await running.put_in_force(3, 10)
+        await running.send(4, 50)
+        await running.send(1, 49)
+        before = await running.incidents()
+        assert len(before) == 1
+        await running.wait(40)
+        await running.restart()
+        assert len(await running.incidents()) == 1
+
+
+STEPS: Final = st.one_of(
+    st.tuples(st.just("send"), st.integers(1, 4), st.sampled_from([0, 0, 0, 1, 30, 59])),
+    st.tuples(st.just("wait"), st.integers(1, 30)),
+    st.tuples(st.just("put_in_force"), st.integers(1, 5), st.integers(6, 9)),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, min_size=3, max_size=9), crashes=st.sets(st.integers(0, 8), min_size=1))
+async def test_restarts_change_neither_counts_nor_breaches(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]], crashes: set[int]
+) -> None:
+    """A run with restarts opens no incident that the run without them has not.
+
+    A restart may put off the end of an episode (it waits anew for the count to stay low): then what would be
+    the next episode is part of this one. New thresholds are given a minute before late requests come, since
+    a restart does not know what was in force before them.
+    """
+    folder = tmp_path_factory.mktemp("recovery")
+    async with gateway(folder / "whole") as whole, gateway(folder / "broken") as broken:
+        for number, (name, *arguments) in enumerate([("put_in_force", 5, 9), *steps]):
+            for running in (whole, broken):
+                await getattr(running, name)(*arguments)
+                if number in crashes and running is broken:
+                    await running.restart()
+                if name == "put_in_force":
+                    await running.wait(60)
+            assert broken.count == whole.count
+        await broken.restart()
+        expected = {(i.level, i.opened_at) for i in await whole.incidents()}
+        found = [(i.level, i.opened_at) for i in await broken.incidents()]
+        assert len(found) == len(set(found))
+        assert set(found) <= expected

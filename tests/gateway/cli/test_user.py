@@ -1,0 +1,102 @@
+"""`user` manages people on the daemon's machine, each step on record."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.cli.conftest import Run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "gateway.toml"
+    path.write_text('data_directory = "var"\n')
+    return path
+
+
+def _records(config: Path) -> list[dict[str, object]]:
+    with closing(sqlite3.connect(config.parent / "var" / "gateway.sqlite")) as database:
+        rows = database.execute("SELECT body FROM audit_records ORDER BY number").fetchall()
+    return [json.loads(body) for (body,) in rows]
+
+
+def test_the_life_of_a_person(config: Path, run: Run) -> None:
+    assert run("user", "add", "alice", "--role", "submitter", "--role", "auditor", config=config).code == 0
+    issued = run("user", "issue-token", "alice", "--role", "submitter", config=config)
+    assert issued.code == 0
+    assert issued.out.startswith("adtgw_")
+    assert len(issued.out.splitlines()) == 1
+    assert run("user", "disable", "alice", config=config).code == 0
+    again = run("user", "issue-token", "alice", config=config)
+    assert (again.code, again.out) == (1, "")
+    assert "[person_disabled]" in again.err
+    records = _records(config)
+    assert [record["action"] for record in records] == [
+        "person.added",
+        "access_token.issued",
+        "person.disabled",
+    ]
+    assert {record["subject"] for record in records} == {"person/alice"}
+    assert issued.out.strip() not in json.dumps(records)
+
+
+def test_an_access_token_is_kept_nowhere(config: Path, run: Run) -> None:
+    run("user", "add", "alice", "--role", "submitter", config=config)
+    token = run("user", "issue-token", "alice", config=config).out.strip().encode()
+    for file in (config.parent / "var").iterdir():
+        assert token not in file.read_bytes()
+
+
+def test_everybody_is_listed(config: Path, run: Run) -> None:
+    run("user", "add", "bob", "--role", "approver", config=config)
+    run("user", "add", "alice", "--role", "submitter", config=config)
+    run("user", "disable", "bob", config=config)
+    listed = run("user", "list", "--json", config=config)
+    assert json.loads(listed.out) == [
+        {"name": "alice", "roles": ["submitter"], "disabled": False},
+        {"name": "bob", "roles": ["approver"], "disabled": True},
+    ]
+    lines = run("user", "list", config=config).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", "alice", "bob"]
+    assert "disabled" in lines[2]
+
+
+def test_an_empty_list_has_its_header(config: Path, run: Run) -> None:
+    ran = run("user", "list", config=config)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["add", "Alice", "--role", "submitter"], 3, "person_name"),
+        (["add", "system", "--role", "submitter"], 3, "person_name"),
+        (["add", "carol"], 3, "person_roles"),
+        (["add", "bob", "--role", "submitter"], 1, "person_exists"),
+        (["issue-token", "nobody"], 1, "person_unknown"),
+        (["issue-token", "bob", "--role", "auditor"], 3, "person_roles"),
+        (["disable", "nobody"], 1, "person_unknown"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_done_is_named(
+    arguments: list[str], code: int, error: str, config: Path, run: Run
+) -> None:
+    run("user", "add", "bob", "--role", "approver", config=config)
+    ran = run("user", *arguments, config=config)
+    assert (ran.code, ran.out) == (code, "")
+    assert f"[{error}]" in ran.err
+
+
+def test_a_role_that_does_not_exist_is_wrong_use(config: Path, run: Run) -> None:
+    assert run("user", "add", "alice", "--role", "king", config=config).code == 2
+
+
+def test_the_database_is_readable_by_its_owner_alone(config: Path, run: Run) -> None:
+    run("user", "add", "alice", "--role", "submitter", config=config)
+    folder = config.parent / "var"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "gateway.sqlite").stat().st_mode & 0o077 == 0

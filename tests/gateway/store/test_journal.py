@@ -1,0 +1,141 @@
+"""The journal gives back what arrived, in order, and forgets no more than it is told to."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.store import journal
+from gateway.store.database import Database
+from gateway.store.journal import (
+    Counted,
+    JournalRow,
+    Observation,
+    append_group,
+    keep_counted,
+    newest_group,
+    prune_journal,
+    read_counted,
+    read_journal,
+)
+from tests.support.databases import opened, store_settings
+from tests.support.rows import make_observation
+from thresholds.model import Communication, CommunicationClass, UserId
+
+OBSERVATIONS = st.builds(
+    Observation,
+    st.builds(
+        Communication,
+        request_id=st.text(max_size=68),
+        originator=st.text(max_size=23).map(UserId),
+        target=st.text(max_size=23),
+        counter=st.integers(0, 2**64 - 1),
+        command_variant=st.integers(1, 9),
+        service_reference=st.text(max_size=8),
+        service_reference_variant=st.text(max_size=8),
+        communication_class=st.sampled_from(CommunicationClass),
+    ),
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(-(2**63), 2**63 - 1),
+)
+
+
+async def write(database: Database, *received: int) -> list[JournalRow]:
+    """Write one group for each instant, each in a transaction of its own."""
+    rows = []
+    for number, instant in enumerate(received):
+        observations = [make_observation(number)]
+        async with database.write() as connection:
+            row_id = await append_group(connection, observations, instant)
+        rows.append(JournalRow(row_id, instant, observations))
+    return rows
+
+
+async def read(database: Database, since: int = 0) -> list[JournalRow]:
+    return [row async for row in read_journal(database, since)]
+
+
+@given(st.lists(st.lists(OBSERVATIONS, max_size=5), max_size=4))
+@settings(max_examples=15)
+def test_groups_come_back_as_they_were(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[list[Observation]]
+) -> None:
+    async def round_trip() -> None:
+        async with opened(store_settings(tmp_path_factory.mktemp("store"))) as database:
+            async with database.write() as connection:
+                for group in groups:
+                    await append_group(connection, group, 100)
+            assert [row.observations for row in await read(database)] == groups
+
+    asyncio.run(round_trip())
+
+
+async def test_groups_are_read_in_order_from_an_instant_on(database: Database) -> None:
+    rows = await write(database, 100, 101, 101, 99, 102)
+    assert await read(database) == rows
+    assert await read(database, 101) == [rows[1], rows[2], rows[4]]
+    async with database.read() as connection:
+        assert await newest_group(connection) == rows[-1]
+
+
+async def test_a_journal_longer_than_a_page_is_read_whole(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PAGE", 3)
+    rows = await write(database, *range(7))
+    assert await read(database) == rows
+    assert await read(database, 1) == rows[1:]
+
+
+async def test_a_group_that_arrives_while_the_journal_is_read_is_read_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page holds no transaction open: writers go on, and the end is found where it is then."""
+    monkeypatch.setattr(journal, "PAGE", 2)
+    await write(database, 1, 2)
+    found = []
+    async for row in read_journal(database, 0):
+        found.append(row.received_at)
+        if len(found) < 5:
+            await write(database, 2 + len(found))
+    assert found == [1, 2, 3, 4, 5, 6]
+
+
+async def test_pruning_takes_what_is_older_and_no_more(database: Database) -> None:
+    rows = await write(database, 100, 101, 102)
+    async with database.write() as connection:
+        assert await prune_journal(connection, 102) == 2
+        assert await prune_journal(connection, 102) == 0
+    assert await read(database) == rows[2:]
+
+
+async def test_reading_ends_at_the_last_group_asked_for(database: Database) -> None:
+    rows = await write(database, 100, 101, 102)
+    found = [row async for row in read_journal(database, 0, last=rows[1].id)]
+    assert found == rows[:2]
+
+
+async def test_how_far_the_count_came_is_kept_with_what_it_recorded(database: Database) -> None:
+    async with database.read() as connection:
+        assert await read_counted(connection) == Counted(0, 0)
+    async with database.write() as connection:
+        await keep_counted(connection, Counted(7, 100))
+    async with database.read() as connection:
+        assert await read_counted(connection) == Counted(7, 100)
+
+
+@pytest.mark.parametrize(
+    ("row", "covered"), [((7, 100), True), ((1, 1), True), ((8, 100), False), ((7, 101), False)]
+)
+def test_a_group_was_counted_where_both_its_number_and_its_time_were_reached(
+    row: tuple[int, int], covered: bool
+) -> None:
+    """An emptied journal may use a number again: the time tells them apart."""
+    assert Counted(7, 100).covers(JournalRow(*row, [])) is covered
+
+
+async def test_an_empty_journal_has_no_newest_group(database: Database) -> None:
+    async with database.read() as connection:
+        assert await newest_group(connection) is None
+    assert await read(database) == []

@@ -1,0 +1,118 @@
+"""The documents say what the code does."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.operations.rules import load_rules
+from gateway.settings import Settings, load_settings
+from tests.support.documents import BLOCKS, ROOT, documents, marked, rewritten
+from thresholds.profile import Rules, parse_profile
+
+DOCUMENTS = documents()
+IN_README = {"verbs", "exit-codes", "settings"}
+FOREIGN = re.compile(
+    r"/work/|/root/|pypi\.org|files\.pythonhosted|registry\.npmjs|deb\.debian"  # documents-test: the list itself
+)
+
+
+def _tracked() -> list[Path]:
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [ROOT / name for name in names.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_made_from_the_code_is_current(path: Path) -> None:
+    """Mend it with `python -m tests.support.documents --write`."""
+    assert path.read_text("utf-8") == rewritten(path.read_text("utf-8"))
+
+
+def test_the_readme_has_verbs_settings_and_exit_codes() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    if len(text.splitlines()) <= 20:
+        pytest.skip("README.md is not written yet")
+    assert set(marked(text)) >= IN_README
+
+
+@pytest.mark.parametrize("name", sorted(BLOCKS))
+def test_a_stale_block_is_noticed_and_made_anew(name: str) -> None:
+    stale = f"before\n<!-- {name} -->\nSTALE\n<!-- /{name} -->\nafter\n"
+    fresh = rewritten(stale)
+    assert "STALE" not in fresh
+    assert fresh.startswith("before\n")
+    assert fresh.endswith("after\n")
+    assert rewritten(fresh) == fresh
+
+
+@pytest.mark.parametrize(
+    "text", ["<!-- verbs -->\nnot closed\n", "<!-- verbs -->\n<!-- /verbs -->\n" * 2], ids=["open", "twice"]
+)
+def test_a_block_that_is_not_closed_or_is_there_twice_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="verbs"):
+        rewritten(text)
+
+
+def test_the_settings_table_has_every_setting() -> None:
+    keys = set(re.findall(r"^\| `([^`]+)`", BLOCKS["settings"](), re.MULTILINE))
+    assert {"instance", "http.port", "token.pin_file", "service_users[].user_id", "log.level"} <= keys
+    assert {key.partition(".")[0].removesuffix("[]") for key in keys} == set(Settings.model_fields)
+
+
+def test_every_rule_of_a_profile_is_told() -> None:
+    for rule in msgspec.structs.fields(Rules):
+        assert f"`{rule.name}`" in BLOCKS["rules"]()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", path.read_text("utf-8"))
+    relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if not (path.parent / link).exists()] == []
+
+
+def test_every_file_in_the_documents_that_is_named_by_its_path_exists() -> None:
+    """Such as `gateway/access.py` in backticks."""
+    for path in DOCUMENTS:
+        named = re.findall(
+            r"`((?:gateway|hsm|thresholds|config|docs|tests)/[\w./-]+)`", path.read_text("utf-8")
+        )
+        assert [name for name in named if not (ROOT / name).exists()] == [], path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: path.name)
+def test_every_file_of_config_loads_by_its_own_loader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADT_GATEWAY_CONFIG", raising=False)
+    if path.parent.name == "profiles":
+        assert parse_profile(path.read_text("utf-8")).id == path.stem
+    else:
+        assert load_rules(load_settings(path)).profile.id
+
+
+def test_every_example_of_toml_in_the_documents_is_toml() -> None:
+    for path in DOCUMENTS:
+        for example in re.findall(r"```toml\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+            tomllib.loads(example)
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = []
+    for path in _tracked():
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue  # a picture or another thing that nobody reads as text
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+            for number, line in enumerate(lines, start=1)
+            if FOREIGN.search(line) and "documents-test:" not in line
+        ]
+    assert found == []
+
+
+def test_the_changelog_has_a_section_for_what_comes_or_came() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(r"^## (\[?Unreleased|\[?\d+\.\d+\.\d+)", text, re.MULTILINE)
