@@ -10,7 +10,7 @@ from thresholds.errors import InvalidValueError
 from thresholds.eui64 import parse_user_id
 from thresholds.faults import excerpt
 from thresholds.instant import parse_instant
-from thresholds.model import ALL, CommunicationClass, UserId
+from thresholds.model import ALL, DEVICES, CommunicationClass, UserId
 from thresholds.period import parse_period
 from thresholds.profile import Column, Field, Profile
 
@@ -19,7 +19,7 @@ CellRule = Callable[[str], Any]
 MAX_VALUE: Final = 128
 """Characters a cell may have."""
 
-CLASSES: Final = frozenset({*CommunicationClass, ALL} - {CommunicationClass.UNKNOWN})
+CLASSES: Final = frozenset({*CommunicationClass, ALL, DEVICES} - {CommunicationClass.UNKNOWN})
 """What a communication column may say."""
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t")

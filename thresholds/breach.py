@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
 
 
@@ -82,6 +83,8 @@ class OpenEpisode(msgspec.Struct, frozen=True):
     """A warning that a quarantine episode took over or kept from being reported; its end is not reported."""
     below_since: int | None = None
     """Since when the count is below 90 %; if None is given for an unknown one, the episode ends later."""
+    ended: int | None = None
+    """When it ended: `restore` takes ended ones too, since a late event may still fall into them."""
 
 
 class Placement(enum.StrEnum):
@@ -133,6 +136,8 @@ class Rate(msgspec.Struct, frozen=True):
     count: int
     threshold: Threshold | None
     """None where no threshold is in force at this time."""
+    until_warning: Forecast
+    until_quarantine: Forecast
 
     @property
     def is_exception(self) -> bool:
@@ -149,3 +154,7 @@ class Rate(msgspec.Struct, frozen=True):
     def headroom(self, level: Level) -> int | None:
         """Return how many more fit under *level*: negative when passed, None without a threshold."""
         return None if self.threshold is None else self.threshold.limit(level) - self.count
+
+    def time_to_breach(self, level: Level) -> Forecast:
+        """Return when the count will pass *level* while communications go on arriving as they did of late."""
+        return self.until_warning if level is Level.WARNING else self.until_quarantine

@@ -67,6 +67,11 @@ class Episodes:
         self._hold = max(1, period // 10)
         self._past: list[Episode] = []
 
+    @property
+    def latest(self) -> Episode | None:
+        """The open episode, or the last one that ended."""
+        return self.current or (self._past[-1] if self._past else None)
+
     def pass_time(self, second: int, until: int, count: int, threshold: Threshold | None) -> Episode | None:
         """Take in a count that held from *second* to before *until*; return the episode if it ended."""
         episode = self.current
@@ -79,6 +84,14 @@ class Episodes:
         self.current = None
         self._remember(episode)
         return episode
+
+    def restore(self, episode: Episode, ended: int | None) -> None:
+        """Take over an episode of an earlier run, open or *ended*."""
+        episode.ended = ended
+        if ended is None:
+            self.current = episode
+        else:
+            self._remember(episode)
 
     def revisit(self, points: Iterable[Point], now: int) -> list[Episode]:
         """Take in the counts from an event, late or not, to *now*; return the episodes that it opened.

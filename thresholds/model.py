@@ -11,6 +11,9 @@ UserId = NewType("UserId", str)
 ALL: Final = "ALL"
 """Stands for every class in a threshold's communication column."""
 
+DEVICES: Final = "DEVICES"
+"""Stands in a threshold's communication column for every class, counting target devices instead of messages."""
+
 ANY_SERVICE: Final = "*"
 """Stands for every service in a threshold's service column."""
 
@@ -49,6 +52,9 @@ class Communication(msgspec.Struct, frozen=True, gc=False):
     """Such as `4.1.1`."""
     communication_class: CommunicationClass
     """What `Catalogue.classify` makes of the command variant and the service reference variant."""
+    devices: int = 1
+    """How many target devices it names: 1 in the header, all of a firmware's list (SRV 11.1 and 11.4), 0 where
+    it addresses no device. A device that is named twice counts twice."""
 
 
 class Alignment(enum.StrEnum):
@@ -81,7 +87,7 @@ class ThresholdKey(msgspec.Struct, frozen=True, order=True):
 
     user_id: UserId
     communication: str
-    """A `CommunicationClass` value or `ALL`."""
+    """A `CommunicationClass` value, `ALL` or `DEVICES`."""
     service: str
     """A service reference variant, a service reference or `*`."""
     period_seconds: int
@@ -93,7 +99,7 @@ class Threshold(msgspec.Struct, frozen=True):
 
     user_id: UserId
     communication: str
-    """A `CommunicationClass` value or `ALL`."""
+    """A `CommunicationClass` value, `ALL` or `DEVICES`."""
     service: str
     """A service reference variant, a service reference or `*`."""
     period: Period

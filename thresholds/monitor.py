@@ -6,7 +6,7 @@ epoch and never runs backwards; a lower *now* (a clock set back) stands for the 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from thresholds.breach import (
@@ -24,12 +24,14 @@ from thresholds.breach import (
 from thresholds.model import (
     ALL,
     ANY_SERVICE,
+    DEVICES,
     Communication,
     CommunicationClass,
     Threshold,
     ThresholdKey,
     UserId,
 )
+from thresholds.outlook import ForecastChange, ForecastWithdrawn, OpenForecast, Outlook
 from thresholds.schedule import NEVER, Schedule, make_schedule
 from thresholds.watch import Watch
 from thresholds.window import LATENESS
@@ -42,23 +44,30 @@ Kind = tuple[UserId, CommunicationClass, str, str]
 """Originator, class, service reference and service reference variant: all that decides what a communication
 touches."""
 
+Touched = tuple[tuple[Watch, ...], tuple[Watch, ...]]
+"""The watches that count messages of a kind, and those that count the devices they name."""
+
 _UNCHANGED: Final = {placement: Observed(placement) for placement in Placement}
 _ON_TIME: Final = _UNCHANGED[Placement.ON_TIME]
+_UNTOUCHED: Final[Touched] = ((), ())
 
 
 class Monitor:
     """Windows and episodes of a set of thresholds.
 
     After a restart: make it with the last time the earlier run saw, `seed` what that run had evaluated,
-    `restore` its open episodes, and `advance`.
+    `restore` its open episodes, `restore_forecasts`, and `advance`. With *warn_seconds* above 0 `outlook` tells
+    of quarantines that long before they come.
     """
 
-    def __init__(self, thresholds: Iterable[Threshold], now: int) -> None:
+    def __init__(self, thresholds: Iterable[Threshold], now: int, warn_seconds: int = 0) -> None:
         self._now = now
+        self._outlook = Outlook(warn_seconds)
         schedules = _schedules(thresholds)
         self._watches = {key: Watch(key, schedule, now) for key, schedule in schedules.items()}
         self._open: dict[Watch, None] = {}
         self._unevaluated: dict[Watch, None] = {}
+        self._active: dict[Watch, None] = {}
         self._reindex()
 
     @property
@@ -82,14 +91,19 @@ class Monitor:
             communication.service_reference,
             communication.service_reference_variant,
         )
-        risen = None
-        watches = self._touched.get(kind)
-        for watch in self._match(kind) if watches is None else watches:
+        risen: Sequence[Watch] = ()
+        touched = self._touched.get(kind)
+        messages, devices = self._match(kind) if touched is None else touched
+        for watch in messages:
             if watch.window.add(second, 1, now) > watch.alarm or second < now:
-                risen = [watch] if risen is None else [*risen, watch]
-        if risen is None and not changes:
+                risen = [*risen, watch]
+        if devices and (n := communication.devices):
+            for watch in devices:
+                if watch.window.add(second, n, now) > watch.alarm or second < now:
+                    risen = [*risen, watch]
+        if not risen and not changes:
             return result
-        return self._evaluate(risen or (), second, changes, result.placement)
+        return self._evaluate(risen, second, changes, result.placement)
 
     def advance(self, now: int) -> tuple[Change, ...]:
         """Move on to *now* and return what changed since the last call, in time order."""
@@ -121,28 +135,36 @@ class Monitor:
         added = tuple(schedules.keys() - self._watches.keys())
         self._watches = watches
         self._open = {watch: None for watch in watches.values() if watch.is_open}
+        self._active = {watch: None for watch in self._active if watch.key in watches}
         self._reindex()
         return Replaced(tuple(sorted(added)), tuple(sorted(changes, key=change_second)))
 
-    def seed(self, kind: Kind, second: int, n: int, only: Collection[ThresholdKey] | None = None) -> None:
+    def seed(
+        self, kind: Kind, second: int, n: int, devices: int, only: Collection[ThresholdKey] | None = None
+    ) -> None:
         """Add *n* earlier communications of *kind* without evaluating them, to the keys in *only* or to all.
 
-        *second* is where they were counted. The next `advance` evaluates the counts.
+        Together they name *devices* devices. *second* is where they were counted. The next `advance` evaluates
+        the counts.
         """
-        for watch in self._match(kind):
-            if only is None or watch.key in only:
-                watch.window.add(min(second, self._now), n, self._now)
-                self._unevaluated[watch] = None
+        for watches, more in zip(self._match(kind), (n, devices), strict=True):
+            for watch in watches:
+                if more and (only is None or watch.key in only):
+                    watch.window.add(min(second, self._now), more, self._now)
+                    self._unevaluated[watch] = None
 
     def restore(self, episodes: Iterable[OpenEpisode]) -> tuple[Change, ...]:
-        """Go on with the open episodes of an earlier run; return the end of those whose key is gone."""
+        """Go on with the episodes of an earlier run; return the end of the open ones whose key is gone.
+
+        Those that ended less than `LATENESS` ago are wanted too, oldest first.
+        """
         withdrawn: list[Change] = []
         for state in episodes:
             watch = self._watches.get(state.episode.key)
             if watch:
                 watch.restore(state, self._now)
                 self._note(watch)
-            elif not state.quiet:
+            elif not state.quiet and state.ended is None:
                 withdrawn.append(EpisodeEnded(state.episode, self._now, EndReason.WITHDRAWN))
         return tuple(withdrawn)
 
@@ -152,8 +174,26 @@ class Monitor:
 
     def rates(self) -> Iterator[Rate]:
         """Yield the count of every key at the time of the last call; `advance` first."""
-        for key, watch in self._watches.items():
-            yield Rate(key, watch.window.count(self._now), watch.threshold)
+        for watch in self._watches.values():
+            yield watch.rate(self._now)
+
+    def outlook(self) -> tuple[ForecastChange, ...]:
+        """Return which forecasts are raised or withdrawn at the time of the last call; `advance` first.
+
+        To be called every few seconds: it looks at what has counted since the last time, or is raised.
+        """
+        active = tuple(self._active)
+        self._active.clear()
+        self._touched.clear()  # so that what counts from here on is noticed
+        return self._outlook.look(self._watches, active, self._now)
+
+    def restore_forecasts(self, forecasts: Iterable[OpenForecast]) -> tuple[ForecastWithdrawn, ...]:
+        """Go on with the raised forecasts of an earlier run; return the end of those whose key is gone."""
+        return self._outlook.restore(forecasts, self._watches, self._now)
+
+    def open_forecasts(self) -> tuple[OpenForecast, ...]:
+        """Return the state of every raised forecast as of the last `outlook`, for `restore_forecasts`."""
+        return self._outlook.open_forecasts()
 
     def _evaluate(
         self, risen: Iterable[Watch], second: int, changes: tuple[Change, ...], placement: Placement
@@ -198,7 +238,7 @@ class Monitor:
 
     def _reindex(self) -> None:
         """Build what follows from the set of watches: the matches and the coming changes of level."""
-        self._touched: dict[Kind, tuple[Watch, ...]] = {}
+        self._touched: dict[Kind, Touched] = {}
         self._index: defaultdict[UserId, dict[tuple[str, str], list[Watch]]] = defaultdict(dict)
         self._changes: list[tuple[int, int, Watch]] = []
         self._serial = 0
@@ -207,19 +247,21 @@ class Monitor:
             self._index[key.user_id].setdefault(place, []).append(watch)
             self._expect_change(watch)
 
-    def _match(self, kind: Kind) -> tuple[Watch, ...]:
-        """Return the watches that a communication of *kind* touches, each once."""
+    def _match(self, kind: Kind) -> Touched:
+        """Return the watches that a communication of *kind* touches, each once, and note that they count."""
         user_id, communication_class, reference, variant = kind
         places = self._index.get(user_id)
         if places is None:  # a user without thresholds is not worth a place in the cache
-            return ()
+            return _UNTOUCHED
         services = dict.fromkeys((variant, reference, ANY_SERVICE))
         pairs = [(name, service) for name in (communication_class, ALL) for service in services]
-        watches = tuple(watch for pair in pairs for watch in places.get(pair, ()))
+        messages = tuple(watch for pair in pairs for watch in places.get(pair, ()))
+        devices = tuple(watch for service in services for watch in places.get((DEVICES, service), ()))
         if len(self._touched) >= MATCH_CACHE_SIZE:
             self._touched.clear()
-        self._touched[kind] = watches
-        return watches
+        self._active.update(dict.fromkeys((*messages, *devices)))
+        self._touched[kind] = messages, devices
+        return messages, devices
 
 
 def _placement(observed_at: int, now: int) -> Placement:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from thresholds.breach import Breach, Change, EndReason, EpisodeEnded, EpisodeId, OpenEpisode
+from thresholds.breach import Breach, Change, EndReason, EpisodeEnded, EpisodeId, OpenEpisode, Rate
 from thresholds.episode import Episode, Episodes, Point
-from thresholds.model import Level, ThresholdKey
+from thresholds.forecast import HORIZON, Forecast, Limit, Slope, forecast, horizon, measure
+from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.schedule import Schedule, limit_of, lowest_limit
 from thresholds.window import Window
 
@@ -41,6 +42,44 @@ class Watch:
     def is_open(self) -> bool:
         """Whether an episode of either level is open."""
         return self._warning.current is not None or self._quarantine.current is not None
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether a quarantine episode is open."""
+        return self._quarantine.current is not None
+
+    @property
+    def last_quarantine(self) -> int | None:
+        """When the last quarantine episode opened, as far as it is known."""
+        latest = self._quarantine.latest
+        return latest.opened if latest else None
+
+    def threshold_at(self, second: int) -> Threshold | None:
+        """Return the row that is in force at *second*, which may be still to come."""
+        return self._schedule.at(second)
+
+    def rate(self, now: int) -> Rate:
+        """Return the count at *now* beside the threshold in force, and when it will pass each level."""
+        slope = self.slope(now)
+        warning = self.forecast(Level.WARNING, slope, now)
+        quarantine = self.forecast(Level.QUARANTINE, slope, now)
+        return Rate(self.key, self.window.count(now), self.threshold, warning, quarantine)
+
+    def slope(self, now: int) -> Slope:
+        """Return how fast events arrive."""
+        self.window.count(now)
+        return measure(self.window, self.key.period_seconds, now)
+
+    def forecast(self, level: Level, slope: Slope, now: int, within: int = HORIZON) -> Forecast:
+        """Return when the count will pass *level*, at most *within* seconds from *now*."""
+        until = horizon(self.window, now, within)
+        limits = []
+        second = now
+        while second < until:
+            limit = limit_of(self._schedule.at(second), level)
+            second = min(until, self._schedule.next_change(second))
+            limits.append(Limit(second, limit))
+        return forecast(self.window, slope, limits, now)
 
     def settle(self, now: int) -> list[Change]:
         """Decide all seconds before *now* and the change of level at *now*, if there is one."""
@@ -96,7 +135,8 @@ class Watch:
         """Go on from *now* with an episode of an earlier run."""
         self._settled = now
         episodes = self._quarantine if state.episode.level is Level.QUARANTINE else self._warning
-        episodes.current = Episode(state.episode.opened, state.below_since, quiet=state.quiet)
+        episode = Episode(state.episode.opened, state.below_since, quiet=state.quiet)
+        episodes.restore(episode, state.ended)
 
     def open_episodes(self) -> list[OpenEpisode]:
         """Return the state of the open episodes, for `restore`."""

@@ -29,6 +29,7 @@ class Window:
 
     It keeps the buckets of the period and of the lateness before it, which makes the count at any of the last
     `LATENESS` seconds exact too. Adding and reading take constant time on average. Time only moves forward.
+    `resolution` is the length of a bucket in seconds.
     """
 
     __slots__ = (
@@ -39,24 +40,24 @@ class Window:
         "_head",
         "_next",
         "_period",
-        "_resolution",
         "_size",
         "_start",
         "_total",
+        "resolution",
     )
 
     def __init__(self, period: int, alignment: Alignment, now: int) -> None:
         self._period = period
         self._calendar = alignment is Alignment.CALENDAR
-        self._resolution = 1 if period <= SECOND_RESOLUTION_LIMIT else 60
+        self.resolution = 1 if period <= SECOND_RESOLUTION_LIMIT else 60
         # A window by the second leaves out the second at `t - period`; one by the minute holds its minute.
-        self._back = period - 1 if self._resolution == 1 else period
-        self._size = (period + LATENESS) // self._resolution + 2
+        self._back = period - 1 if self.resolution == 1 else period
+        self._size = (period + LATENESS) // self.resolution + 2
         self._buckets = array(WIDTHS[0])  # empty until the first event: most thresholds never see one
         self._total = 0
-        self._head = now // self._resolution
+        self._head = now // self.resolution
         self._start, self._fall = self._bounds(now)
-        self._next = min(self._fall, (self._head + 1) * self._resolution)
+        self._next = min(self._fall, (self._head + 1) * self.resolution)
 
     def add(self, second: int, n: int, now: int) -> int:
         """Count *n* events at *second* (at most *now*) and return the count at *now*.
@@ -65,7 +66,7 @@ class Window:
         """
         if now >= self._next:
             self._advance(now)
-        bucket = second // self._resolution
+        bucket = second // self.resolution
         if bucket >= self._start:
             self._total += n
         elif bucket <= self._head - self._size:
@@ -88,7 +89,7 @@ class Window:
         count, start, head = self.count(now), self._start, self._head
         counts = [count]
         for second in range(now - 1, since - 1, -1):
-            first, last = self.first_second(second) // self._resolution, second // self._resolution
+            first, last = self.first_second(second) // self.resolution, second // self.resolution
             count += self._sum(first, start) - self._sum(last + 1, head + 1)
             start, head = first, last
             counts.append(count)
@@ -97,13 +98,42 @@ class Window:
 
     def ceiling(self, since: int, now: int) -> int:
         """Return a number that no count from *since* to *now* is above, for less work than `history`."""
-        return self.count(now) + self._sum(self.first_second(since) // self._resolution, self._start)
+        return self.count(now) + self._sum(self.first_second(since) // self.resolution, self._start)
 
     def first_second(self, second: int) -> int:
         """Return the first second that the count at *second* covers."""
         back = (second - CALENDAR_ORIGIN) % self._period if self._calendar else self._back
         first = second - back
-        return first - first % self._resolution
+        return first - first % self.resolution
+
+    def arrivals(self, since: int, until: int, step: int) -> list[int]:
+        """Return how many events lie in each *step* seconds from *since* to before *until*.
+
+        They begin and end on buckets, at most the period ago. A calendar window tells of the time before its
+        start too.
+        """
+        width = step // self.resolution
+        first, end = since // self.resolution, until // self.resolution
+        if not self._buckets:
+            return [0] * ((end - first) // width)
+        slices = [self._buckets[low:high] for low, high in self._slots(first, end)]
+        values = slices[0] if len(slices) == 1 else slices[0] + slices[1]
+        return [sum(values[low : low + width]) for low in range(0, end - first, width)]
+
+    def expiring(self, since: int, until: int) -> int:
+        """Return how many of the events counted now leave the window after *since*, by *until*.
+
+        Both are the time of the last call or later.
+        """
+        end = self._head + 1
+        first = self.first_second(since) // self.resolution
+        return self._sum(min(first, end), min(self.first_second(until) // self.resolution, end))
+
+    def renewal(self, now: int) -> int:
+        """Return the first second at which nothing is counted that happens at *now* or did before."""
+        if self._calendar:
+            return now - (now - CALENDAR_ORIGIN) % self._period + self._period
+        return (now // self.resolution + 1) * self.resolution + self._back
 
     def next_fall(self) -> int:
         """Return the next second at which the count may fall: until then it is constant without events."""
@@ -111,10 +141,10 @@ class Window:
 
     def _bounds(self, now: int) -> tuple[int, int]:
         """Return the first bucket counted at *now* and the second at which the next one takes its place."""
-        start = self.first_second(now) // self._resolution
+        start = self.first_second(now) // self.resolution
         if self._calendar:
             return start, now - (now - CALENDAR_ORIGIN) % self._period + self._period
-        return start, (start + 1) * self._resolution + self._back
+        return start, (start + 1) * self.resolution + self._back
 
     def _advance(self, now: int) -> None:
         if now >= self._fall:
@@ -122,10 +152,10 @@ class Window:
             if self._total:
                 self._total -= self._sum(self._start, min(start, self._head + 1))
             self._start = start
-        head = now // self._resolution
+        head = now // self.resolution
         if head > self._head:
             self._clear(head)
-        self._next = min(self._fall, (head + 1) * self._resolution)
+        self._next = min(self._fall, (head + 1) * self.resolution)
 
     def _clear(self, head: int) -> None:
         """Empty the buckets after the old head up to the new one; they held what is now too old."""

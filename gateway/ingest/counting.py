@@ -25,7 +25,7 @@ from gateway.store.journal import (
     read_journal,
 )
 from gateway.store.thresholds import thresholds_in_force
-from thresholds.breach import Breach, Change, Placement, Rate
+from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate
 from thresholds.model import Threshold, ThresholdKey
 from thresholds.monitor import Kind, Monitor
 from thresholds.window import LATENESS
@@ -54,6 +54,7 @@ class Counting:
         self._monitor = Monitor((), 0)
         self._thresholds: tuple[Threshold, ...] = ()
         self._counted = Counted(0, 0)
+        self._recorded_open: frozenset[EpisodeId] = frozenset()
         self._pruned_at = 0.0
 
     async def recover(self) -> AsyncIterator[JournalRow]:
@@ -66,9 +67,9 @@ class Counting:
         now = int(self._clock())
         async with self._database.read() as connection:
             self._thresholds = await thresholds_in_force(connection)
-            episodes = await read_open_episodes(connection)
             newest = await newest_group(connection)
             self._counted = await read_counted(connection)
+            episodes = await read_open_episodes(connection, self._counted.evaluated_at - LATENESS)
         since = (now if newest is None else min(now, newest.received_at)) - self._horizon()
         reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
         self._monitor = Monitor(self._thresholds, reached)
@@ -88,7 +89,7 @@ class Counting:
             await self.count(last.observations, last.id)
         await self.tick()
         self._show()
-        log.info("recovered", thresholds=len(self._thresholds), open_episodes=len(episodes))
+        log.info("recovered", thresholds=len(self._thresholds), episodes=len(episodes))
 
     def _horizon(self) -> int:
         longest = max((t.period.seconds for t in self._thresholds), default=0)
@@ -164,15 +165,17 @@ class Counting:
         self, changes: Sequence[Change], excess: Sequence[ExcessRequest], *, always: bool = False
     ) -> None:
         """Put changes on record, however long that takes: until then nothing more is counted."""
-        if not (changes or excess or always):
+        open_episodes = self._monitor.open_episodes()
+        is_open = frozenset(state.episode for state in open_episodes)
+        if not (changes or excess or always) and is_open == self._recorded_open:
             return
-        open_episodes = tuple(self._monitor.open_episodes())
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
                     self._health.report("recording", works=False, detail="breaches wait to be recorded")
                 await self._recorder.record(changes, excess, open_episodes, self._counted, self._clock())
         self._health.report("recording", works=True)
+        self._recorded_open = is_open
         for change in changes:
             if isinstance(change, Breach):
                 BREACHES.labels(change.level).inc()

@@ -21,7 +21,14 @@ from gateway.clock import to_text
 from gateway.store.adt_files import get_file
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
-from gateway.store.episodes import add_excess, close_episode, find_episode, keep_open, open_episode
+from gateway.store.episodes import (
+    add_excess,
+    close_episode,
+    close_quiet,
+    find_episode,
+    keep_open,
+    open_episode,
+)
 from gateway.store.incidents import (
     IncidentState,
     StoredIncident,
@@ -79,6 +86,7 @@ class Recorder:
                 else:
                     await self._open(connection, change, first.get(change.episode), now)
             await keep_open(connection, open_episodes)
+            await close_quiet(connection, open_episodes, counted.evaluated_at)
             await add_excess(connection, [(r.episode, r.observation) for r in excess])
             await keep_counted(connection, counted)
         self._ring()

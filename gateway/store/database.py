@@ -63,9 +63,7 @@ async def _translated() -> AsyncIterator[None]:
         yield
     except (DBAPIError, PoolTimeout, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        # PostgreSQL's further lines may hold the row itself.
-        first_line = str(cause).partition("\n")[0]
-        msg = f"the database did not do its part: {type(cause).__name__}: {first_line}"
+        msg = f"the database did not do its part: {type(cause).__name__}: {cause}"
         remedy = "Look at the disk, the database and what else uses it; then repeat."
         raise Unavailable("store_unavailable", msg, remedy) from error
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import to_text
 from gateway.store.journal import Observation
 from gateway.store.schema import episodes, excess
-from thresholds.breach import EpisodeId, OpenEpisode
+from thresholds.breach import EndReason, EpisodeId, OpenEpisode
 from thresholds.model import Alignment, Level, ThresholdKey, UserId
 
 
@@ -60,6 +60,15 @@ async def keep_open(connection: AsyncConnection, now_open: Sequence[OpenEpisode]
             await connection.execute(update(episodes).where(_is(episode.episode)).values(quiet=True))
 
 
+async def close_quiet(connection: AsyncConnection, now_open: Sequence[OpenEpisode], ended: int) -> None:
+    """Keep that the quiet episodes which are no longer open have ended: nothing else reports it."""
+    is_open = {state.episode for state in now_open}
+    rows = await connection.execute(select(episodes).where(episodes.c.ended_at.is_(None), episodes.c.quiet))
+    gone = [row.id for row in rows if _state(row).episode not in is_open]
+    values = {"ended_at": ended, "ended_because": EndReason.FELL}
+    await connection.execute(update(episodes).where(episodes.c.id.in_(gone)).values(values))
+
+
 async def close_episode(
     connection: AsyncConnection, episode: StoredEpisode, ended: int, because: str
 ) -> None:
@@ -69,26 +78,23 @@ async def close_episode(
     )
 
 
-async def read_open_episodes(connection: AsyncConnection) -> list[OpenEpisode]:
-    """Return the episodes that were open when they were last recorded."""
-    rows = await connection.execute(select(episodes).where(episodes.c.ended_at.is_(None)))
-    return [
-        OpenEpisode(
-            EpisodeId(
-                ThresholdKey(
-                    UserId(row.user_id),
-                    row.communication,
-                    row.service,
-                    row.period_seconds,
-                    Alignment(row.alignment),
-                ),
-                Level(row.level),
-                row.opened_at,
-            ),
-            quiet=row.quiet,
-        )
-        for row in rows
-    ]
+async def read_open_episodes(
+    connection: AsyncConnection, or_fell_after: int | None = None
+) -> list[OpenEpisode]:
+    """Return the episodes that were open when last recorded, and those that fell later than that second."""
+    wanted = episodes.c.ended_at.is_(None)
+    if or_fell_after is not None:
+        fell = and_(episodes.c.ended_at > or_fell_after, episodes.c.ended_because == EndReason.FELL)
+        wanted = or_(wanted, fell)
+    rows = await connection.execute(select(episodes).where(wanted).order_by(episodes.c.ended_at))
+    return [_state(row) for row in rows]
+
+
+def _state(row: Any) -> OpenEpisode:
+    key = ThresholdKey(
+        UserId(row.user_id), row.communication, row.service, row.period_seconds, Alignment(row.alignment)
+    )
+    return OpenEpisode(EpisodeId(key, Level(row.level), row.opened_at), quiet=row.quiet, ended=row.ended_at)
 
 
 async def add_excess(connection: AsyncConnection, requests: Sequence[tuple[EpisodeId, Observation]]) -> None:

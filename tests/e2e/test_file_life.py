@@ -43,7 +43,7 @@ def test_a_submitter_never_approves_the_own_file_whatever_the_roles(daemon: Daem
 def test_two_approvers_at_once_make_one_approval_and_one_signature(daemon: Daemon, lines: list[str]) -> None:
     number = daemon.submit(lines)
     answers = side_by_side(
-        *(lambda name=name: daemon.as_(name).step(number, "approve") for name in ("bob", "carol") * 2)  # type: ignore[misc] # mypy knows no default of a lambda
+        *(lambda name=name: daemon.as_(name).step(number, "approve") for name in ("bob", "carol") * 2)
     )
     for answer in answers:
         assert answer.status == 200 or answer.code in {"adt_file_state", "adt_file_moved"}

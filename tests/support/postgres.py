@@ -3,18 +3,19 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import pytest
 
 OWNER: Final = "gateway"
-OPTIONS: Final = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off"
+OPTIONS: Final = ("listen_addresses=", "fsync=off", "synchronous_commit=off")
 """Quick, and as careless with commits as an administrator may have made it."""
 
 
@@ -24,58 +25,74 @@ def find_programs() -> Path | None:
     return max(found, key=lambda folder: int(folder.parent.name), default=None)
 
 
-class PostgresServer(msgspec.Struct, frozen=True):
-    """A running server; its socket stands in *folder*."""
+class PostgresServer:
+    """A server whose socket stands in *folder*; it dies with the test run, however that ends."""
 
-    programs: Path
-    folder: Path
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
 
     def create(self, name: str) -> str:
         """Make an empty database; return its URL."""
         self._ask(f"CREATE DATABASE {name}")
-        return f"postgresql+asyncpg://{OWNER}@/{name}?host={self.folder}"
+        return f"postgresql+asyncpg://{OWNER}@/{name}?host={self._folder}"
 
     def drop(self, name: str) -> None:
         """Throw a database away, whoever is connected."""
         self._ask(f"DROP DATABASE {name} (FORCE)")
 
     def _ask(self, statement: str) -> None:
-        self.run("psql", "-h", str(self.folder), "-U", OWNER, "-d", "postgres", "-qc", statement)
+        self._run("psql", "-h", str(self._folder), "-U", OWNER, "-d", "postgres", "-qc", statement)
 
-    def stop(self) -> None:
-        """Stop the server at once, as a crash would."""
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
+    def initialise(self) -> None:
+        """Make the files of a new server."""
+        data = str(self._folder / "data")
+        self._run("initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = f"{OPTIONS} -c unix_socket_directories={self.folder}"
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-l", log, "-o", options, "-w", "start")
+        options = [f"unix_socket_directories={self._folder}", *OPTIONS]
+        command = ["postgres", "-D", str(self._folder / "data"), *(f"--{option}" for option in options)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(*command), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        for _ in range(600):
+            if self._finish("pg_isready", "-q", "-h", str(self._folder)).returncode == 0:
+                return
+            time.sleep(0.05)
+        pytest.fail(f"PostgreSQL does not start: {(self._folder / 'log').read_text()[-2000:]}")
 
-    def run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs as somebody that it accepts."""
-        done = subprocess.run(
-            [*_as_other(), str(self.programs / program), *arguments],
-            cwd=self.folder,
+    def stop(self) -> None:
+        """Stop the server at once, as a crash would."""
+        if self._process:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+
+    def _run(self, *command: str) -> None:
+        done = self._finish(*command)
+        if done.returncode:
+            pytest.fail(f"{command[0]}: {done.stderr}")
+
+    def _finish(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._command(*command),
+            cwd=self._folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode:
-            pytest.fail(f"{program}: {done.stderr}")
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        """Return the command line: as another account where we are root, which PostgreSQL refuses."""
+        other = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if _is_root() else []
+        return ["setpriv", "--pdeathsig=QUIT", *other, str(self._programs / program), *arguments]
 
 
 def _is_root() -> bool:
     return os.geteuid() == 0
-
-
-def _as_other() -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    if not _is_root():
-        return []
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
 
 @contextmanager
@@ -91,13 +108,9 @@ def running_server() -> Iterator[PostgresServer]:
         os.chown(folder, account.pw_uid, account.pw_gid)
     server = PostgresServer(programs, folder)
     try:
-        server.run(
-            "initdb", "-D", str(folder / "data"), "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync"
-        )
+        server.initialise()
         server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+        yield server
     finally:
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -128,7 +128,7 @@ async def test_a_store_locked_by_another_is_unavailable_and_recovers(
 ) -> None:
     monkeypatch.setattr("gateway.store.database.LOCK_MILLISECONDS", 100)
     async with opened(backend.settings) as database:
-        async with locked_by_another(backend):
+        async with locked_by_another(backend), asyncio.timeout(30):
             with pytest.raises(Unavailable, match="lock") as caught:
                 await _write_much(database)
             assert caught.value.code == "store_unavailable"

@@ -4,7 +4,7 @@ import asyncio
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import is_current, migrate
@@ -22,17 +22,21 @@ async def test_migrations_give_the_metadata(database: Database) -> None:
         assert await connection.run_sync(_differences) == []
 
 
-async def test_migrations_give_every_check_constraint(database: Database) -> None:
+def _checks(connection: Connection) -> dict[str | None, str]:
+    checks = inspect(connection).get_check_constraints("adt_files")
+    return {check["name"]: check["sqltext"] for check in checks}
+
+
+async def test_migrations_give_the_check_constraints_word_for_word(sqlite: Database) -> None:
     """Alembic does not compare these."""
-
-    def checks(connection: Connection) -> set[str | None]:
-        return {check["name"] for check in inspect(connection).get_check_constraints("adt_files")}
-
-    async with database.read() as connection:
-        assert await connection.run_sync(checks) == {
-            "ck_adt_files_second_person",
-            "ck_adt_files_approved_first",
-        }
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        wanted = _checks(connection)
+    engine.dispose()
+    async with sqlite.read() as migrated:
+        assert await migrated.run_sync(_checks) == wanted
+    assert set(wanted) == {"ck_adt_files_second_person", "ck_adt_files_approved_first"}
 
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:

@@ -80,10 +80,11 @@ async def test_a_standing_row_supersedes_the_standing_one_of_its_key_alone(datab
 
 async def test_an_exception_supersedes_the_one_of_its_key_and_time_alone(database: Database) -> None:
     """What the second person was shown: no exception of another time goes."""
-    standing, _, easter = await put(database, STANDING, CHRISTMAS, EASTER)
+    from_earlier = make_threshold(effective_from=900, effective_to=2000)
+    standing, _, *kept = await put(database, STANDING, CHRISTMAS, EASTER, from_earlier)
     async with database.write() as connection:
         await supersede_rows(connection, [msgspec.structs.replace(CHRISTMAS, warning=1)], 20)
-    assert await in_force(database) == {standing, easter}
+    assert await in_force(database) == {standing, *kept}
 
 
 async def test_what_was_superseded_keeps_its_time(database: Database) -> None:
