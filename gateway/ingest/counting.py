@@ -73,7 +73,7 @@ class Counting:
         since = (now if newest is None else min(now, newest.received_at)) - self._horizon()
         reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
         self._monitor = Monitor(self._thresholds, reached)
-        counts: Counter[tuple[Kind, int]] = Counter()
+        counts: Counter[tuple[Kind, int, int]] = Counter()
         last: JournalRow | None = None
         async for row in read_journal(self._database, since):
             yield row
@@ -95,9 +95,11 @@ class Counting:
         longest = max((t.period.seconds for t in self._thresholds), default=0)
         return max(longest + 2 * LATENESS, self._deduplication_seconds)
 
-    def _seed(self, counts: Counter[tuple[Kind, int]], only: Collection[ThresholdKey] | None = None) -> None:
-        for (kind, second), n in counts.items():
-            self._monitor.seed(kind, second, n, only)
+    def _seed(
+        self, counts: Counter[tuple[Kind, int, int]], only: Collection[ThresholdKey] | None = None
+    ) -> None:
+        for (kind, second, devices), n in counts.items():
+            self._monitor.seed(kind, second, n, n * devices, only)
 
     async def count(self, observations: Sequence[Observation], row_id: int) -> None:
         """Count what was journalled as row *row_id*; return when its breaches are on record."""
@@ -137,7 +139,7 @@ class Counting:
             replaced = self._monitor.replace(self._thresholds, now)
             await self._record(replaced.changes, (), always=True)
             if replaced.added:
-                counts: Counter[tuple[Kind, int]] = Counter()
+                counts: Counter[tuple[Kind, int, int]] = Counter()
                 # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
                 async for row in read_journal(
                     self._database, now - self._horizon(), self._counted.journal_id
@@ -194,8 +196,8 @@ class Counting:
             log.info("journal_pruned", rows=pruned)
 
 
-def _place(observation: Observation) -> tuple[Kind, int]:
-    """Return what an observation touches and the second at which the monitor counted it."""
+def _place(observation: Observation) -> tuple[Kind, int, int]:
+    """Return what an observation touches, the second at which the monitor counted it, and its devices."""
     sent = observation.communication
     observed, received = observation.observed_at_ms // 1000, observation.received_at_ms // 1000
     kind = (
@@ -204,4 +206,5 @@ def _place(observation: Observation) -> tuple[Kind, int]:
         sent.service_reference,
         sent.service_reference_variant,
     )
-    return kind, observed if received - LATENESS <= observed <= received else received
+    second = observed if received - LATENESS <= observed <= received else received
+    return kind, second, sent.devices

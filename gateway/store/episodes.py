@@ -82,7 +82,7 @@ async def read_open_episodes(
     connection: AsyncConnection, or_fell_after: int | None = None
 ) -> list[OpenEpisode]:
     """Return the episodes that were open when last recorded, and those that fell later than that second."""
-    wanted = episodes.c.ended_at.is_(None)
+    wanted: ColumnElement[bool] = episodes.c.ended_at.is_(None)
     if or_fell_after is not None:
         fell = and_(episodes.c.ended_at > or_fell_after, episodes.c.ended_because == EndReason.FELL)
         wanted = or_(wanted, fell)
