@@ -40,8 +40,15 @@ from hsm.signing import sign
 from hsm.slots import make_key_pair, make_token
 from hsm.translate import SESSION_LOST, translate
 
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
+
+_ORPHAN_SECONDS: Final = 300
+"""A request may take its time-out and this before the process ends itself, even inside the module.
+
+The parent kills a module that hangs long before. Without a parent the process reads the end of its socket and
+goes in order; it must not be killed at once, for SoftHSM writes a token's files at every login, and one that is
+half written is lost.
+"""
 
 _DOING: Final[dict[type[Any], str]] = {
     Sign: "signing",
@@ -60,6 +67,7 @@ class Worker:
         self._config = config
         self._library: lib | None = None
         self._opened: OpenToken | None = None
+        self.seconds = config.timeout_seconds
 
     def answer(self, request: Request) -> bytes:
         """Do what *request* asks and return the answer's body."""
@@ -135,7 +143,9 @@ def serve(stream: BinaryIO, connection: socket.socket) -> None:
     worker = Worker(decode(config, TokenConfig))
     connection.sendall(frame(DONE + encode(None)))
     while (body := _read_frame(stream)) is not None:
+        signal.alarm(int(worker.seconds) + _ORPHAN_SECONDS)
         connection.sendall(frame(worker.answer(decode(body, Request))))  # type: ignore[arg-type]  # a union
+        signal.alarm(0)
     worker.close()
 
 
@@ -150,14 +160,13 @@ def _read_frame(stream: BinaryIO) -> bytes | None:
 
 
 def _harden() -> None:
-    """Leave stopping to the parent, go when it is gone, and write no core dump that could hold the PIN."""
+    """Leave stopping to the parent, and write no core dump that could hold the PIN."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.umask(0o077)
     prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
     if prctl is not None:
         prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def main() -> None:

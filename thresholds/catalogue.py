@@ -18,6 +18,7 @@ _ORDINARY: Final = frozenset({1, 2, 3})
 _DCC_ONLY: Final = 8
 _TRANSFORM: Final = 4
 _SIGNED: Final = frozenset({5, 6, 7})
+_FIRMWARE: Final = frozenset({"11.1", "11.4"})
 _YES: Final = {"yes": True, "no": False}
 
 
@@ -95,6 +96,17 @@ class Catalogue:
         if command_variant == _TRANSFORM:
             return CommunicationClass.TRANSFORM
         return CommunicationClass.SR if command_variant == _DCC_ONLY else CommunicationClass.UNKNOWN
+
+    def devices(self, variant: str, listed: int = 0) -> int:
+        """Return how many target devices a request of this SRV names; *listed* is the length of its DeviceIDList.
+
+        A firmware update (SRV 11.1, 11.4) is sent to the DCC and names the devices in its list: at least one,
+        also where the list was not seen. Any other request that addresses the DCC names none.
+        """
+        if variant in _FIRMWARE:
+            return max(1, listed)
+        known = self._variants.get(variant)
+        return 0 if known and known.non_device else 1
 
 
 def parse_catalogue(text: str) -> Catalogue:

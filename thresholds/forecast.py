@@ -1,48 +1,34 @@
 """When a count will pass its level, if communications go on arriving as they did of late.
 
 The count at a coming second is the count now, plus what arrives until then, minus what will have left the
-window; what leaves is known, for its buckets are. Arrivals are taken to be a Poisson process whose rate is that
-of the lookback. The square root of a Poisson count of mean m is close to normal with variance 1/4 (Bartlett),
-so with k arrivals in the T seconds before and n in the t seconds to come
-
-    (sqrt(n / t) - sqrt(k / T)) / (1/2 * sqrt(1 / t + 1 / T))
-
-is close to a standard normal. Solved for t it gives the second of the n-th coming arrival at each quantile,
-and holds both the chance of what comes and the doubt about the rate. Traffic that comes in batches (or one
-message that names thousands of devices) is not Poisson: n and k are divided by the dispersion of the lookback,
-the variance of its cells over their mean, so that a batch weighs as one arrival.
+window; what leaves is known, for its buckets are.
 """
 
 import enum
+import functools
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 
+from thresholds.model import Level, Threshold
+from thresholds.schedule import Schedule, limit_of
+from thresholds.slope import Slope
 from thresholds.window import Window
-
-LOOKBACK: Final = 600
-"""Seconds whose arrivals make the slope, at most half the period: short, so that a surge soon shows in full."""
-
-LONG_LOOKBACK: Final = 3600
-"""The most seconds, at a sixth of the period, where the short lookback holds too little to tell a rate."""
-
-FEW: Final = 100
-"""Arrivals below which the long lookback is taken: a rate from more is known to a tenth."""
 
 HORIZON: Final = 86_400
 """Seconds beyond which no forecast goes, whatever the period: the slope of an hour says nothing about them."""
 
 ENOUGH: Final = 10
-"""Arrivals, less their dispersion, below which no breach is likely: the roots are not normal yet."""
+"""Independent arrivals below which no breach is likely: the roots of fewer are not normal."""
 
-_CELLS: Final = 20
 _QUANTILES: Final = (-1.645, 0.0, 1.645)
-"""Of the standard normal: 5 % lie below the earliest and 5 % above the latest second."""
-_STEPS: Final = 64
-_GROWTH: Final = 8
+"""Of the standard normal: 5 % lie below the first and 5 % above the last."""
+
+_EDGES: Final = tuple((number / 20) ** 2 for number in range(1, 21))
+"""Where on the way to the horizon the count is looked at: close together at first."""
 
 
 class Confidence(enum.StrEnum):
@@ -59,8 +45,8 @@ class Confidence(enum.StrEnum):
 class Forecast(msgspec.Struct, frozen=True):
     """When the count will be above one level, in seconds from now: 0 where it is.
 
-    A time is None where it lies beyond the horizon: the time at which a rolling window has left behind all
-    that it holds now, or at which a calendar window starts anew, and at most `HORIZON`.
+    A time is None where it lies beyond the horizon: the last second at which what happens now is still counted,
+    and at most `HORIZON`.
     """
 
     seconds: int | None
@@ -74,119 +60,85 @@ class Forecast(msgspec.Struct, frozen=True):
     lookback: int
 
 
-class Slope(NamedTuple):
-    """How fast communications (or devices) arrive."""
-
-    arrivals: int
-    independent: float
-    """The arrivals divided by their dispersion: how much evidence there is."""
-    lookback: int
-
-    def seconds_for(self, need: int, quantile: float) -> float:
-        """Return in how many seconds *need* more will have arrived, infinite where that has no end."""
-        if need <= 0:
-            return 0.0
-        if not self.arrivals:
-            return math.inf
-        if not quantile:
-            return need * self.lookback / self.arrivals
-        rate = self.independent / self.lookback
-        wanted = need * self.independent / self.arrivals
-        doubt = quantile * quantile / 4
-        root = math.sqrt(max(0.0, doubt * (rate + (wanted - doubt) / self.lookback)))
-        both = math.sqrt(rate * wanted) + root
-        if quantile < 0:
-            return max(0.0, (wanted - doubt) / both) ** 2
-        known = rate - doubt / self.lookback
-        return (both / known) ** 2 if known > 0 else math.inf
-
-
-class Limit(NamedTuple):
-    """The count that may not be passed, and the second before which that holds."""
+class Stretch(NamedTuple):
+    """The threshold in force up to a second."""
 
     until: int
-    level: int
+    threshold: Threshold | None
 
 
-def horizon(window: Window, now: int, within: int = HORIZON) -> int:
-    """Return the second before which a forecast for *window* ends, at most *within* seconds from now."""
-    return min(window.renewal(now), now + min(within, HORIZON))
+class Prospect:
+    """What is known at one time about the coming counts of one window."""
+
+    def __init__(self, window: Window, slope: Slope, stretches: Sequence[Stretch], now: int) -> None:
+        self._window = window
+        self._slope = slope
+        self._stretches = stretches
+        self._now = now
+        self._reach = stretches[-1].until - now
+        ends = [stretch.until - now for stretch in stretches]
+        self._edges = sorted({0, *ends, *[math.ceil(edge * self._reach) for edge in _EDGES]})
+
+    def forecast(self, level: Level) -> Forecast:
+        """Return when the count will pass *level*."""
+        found: list[int | None] = [*self._crossings(level), None, None, None]
+        earliest, seconds, latest = found[: len(_QUANTILES)]
+        if seconds is None:
+            confidence = Confidence.UNLIKELY
+        elif latest is None or (latest and self._slope.independent < ENOUGH):
+            confidence = Confidence.POSSIBLE
+        else:
+            confidence = Confidence.LIKELY
+        return Forecast(seconds, earliest, latest, confidence, self._slope.arrivals, self._slope.lookback)
+
+    def _crossings(self, level: Level) -> list[int]:
+        """Return the seconds from now at which *level* is passed, at each quantile in turn.
+
+        What is needed only grows while buckets expire, so no count is above the level before the second at
+        which it would be if none expired: the search goes from edge to edge and passes over those before.
+        """
+        found: list[int] = []
+        count = self._window.count(self._now)
+        at = 0
+        for until, threshold in self._stretches:
+            start, last = at, bisect_left(self._edges, until - self._now)
+            need = limit_of(threshold, level) + 1 - count
+            while len(found) < len(_QUANTILES):
+                quantile = _QUANTILES[len(found)]
+                target = self._seconds_for(need, at, quantile)
+                if target <= self._edges[at]:
+                    found.append(self._between(need, at, quantile) if at > start else self._edges[at])
+                elif at == last or target > self._reach:
+                    break
+                else:
+                    at = min(last, max(at + 1, bisect_left(self._edges, target)))
+            at = last
+        return found
+
+    def _seconds_for(self, need: int, at: int, quantile: float) -> float:
+        """Return when *need* more than now are counted, if nothing expires after the edge *at*."""
+        return self._slope.seconds_for(need + self._gone[at] if at else need, quantile)
+
+    def _between(self, need: int, at: int, quantile: float) -> int:
+        """Return when the level is passed before the edge *at*: since the one before, events expire evenly."""
+        before, edge = self._edges[at - 1], self._edges[at]
+        short = self._seconds_for(need, at - 1, quantile) - before
+        past = edge - self._seconds_for(need, at, quantile)
+        return before + math.ceil((edge - before) * short / (short + past))
+
+    @functools.cached_property
+    def _gone(self) -> list[int]:
+        """How many of the events that are counted now will have expired at each edge."""
+        return self._window.expiring([self._now + edge for edge in self._edges])
 
 
-def measure(window: Window, period: int, now: int) -> Slope:
-    """Return the slope of *window* from its complete buckets before *now*."""
-    slope = _measure(window, min(period // 2, LOOKBACK), now)
-    longer = min(period // 6, LONG_LOOKBACK)
-    if slope.arrivals >= FEW or longer <= LOOKBACK:
-        return slope
-    return _measure(window, longer, now)
-
-
-def _measure(window: Window, lookback: int, now: int) -> Slope:
-    resolution = window.resolution
-    step = max(resolution, lookback // _CELLS // resolution * resolution)
-    lookback -= lookback % step
-    until = now - now % resolution
-    cells = window.arrivals(until - lookback, until, step)
-    arrivals = sum(cells)
-    return Slope(arrivals, arrivals / _dispersion(cells, arrivals), lookback)
-
-
-def _dispersion(cells: Sequence[int], arrivals: int) -> float:
-    """Return the variance of the cells over their mean, at least the 1 of a Poisson process.
-
-    The variance is that of neighbours: a rate that grows over the lookback is no batch.
-    """
-    if not arrivals or len(cells) < 2:  # noqa: PLR2004 - one cell has no neighbour
-        return 1.0
-    squares = sum([(later - cell) ** 2 for cell, later in pairwise(cells)])
-    return max(1.0, squares * len(cells) / (2 * (len(cells) - 1) * arrivals))
-
-
-def forecast(window: Window, slope: Slope, limits: Sequence[Limit], now: int) -> Forecast:
-    """Return when the count of *window* will pass its limit; *limits* follow each other up to the horizon."""
-    found: list[int | None] = [*_crossings(window, slope, limits, now), None, None, None]
-    earliest, seconds, latest = found[: len(_QUANTILES)]
-    if seconds is None:
-        confidence = Confidence.UNLIKELY
-    elif latest is None or (latest and slope.independent < ENOUGH):
-        confidence = Confidence.POSSIBLE
-    else:
-        confidence = Confidence.LIKELY
-    return Forecast(seconds, earliest, latest, confidence, slope.arrivals, slope.lookback)
-
-
-def _crossings(window: Window, slope: Slope, limits: Sequence[Limit], now: int) -> list[int]:
-    """Return the seconds from now at which the limit is passed, at each quantile in turn.
-
-    What is needed only grows while buckets expire, so nothing is passed before the second that would do if
-    none expired: the search goes from one such second to the next, or a step further where they lie close,
-    and takes the expiry within a step to be even.
-    """
-    found: list[int] = []
-    count = window.count(now)
-    at = gone = 0
-    for until, level in limits:
-        end, need = until - now, level + 1 - count
-        before, gone_before = at, gone
-        while len(found) < len(_QUANTILES):
-            quantile = _QUANTILES[len(found)]
-            target = slope.seconds_for(need + gone, quantile)
-            if target <= at:
-                margin = slope.seconds_for(need + gone_before, quantile) - before
-                found.append(_between(before, at, margin, at - target))
-                continue
-            if at == end or (target > end and until == limits[-1].until):
-                break
-            before, gone_before = at, gone
-            step = max(window.resolution, end // _STEPS, at // _GROWTH)
-            at = min(end, max(math.ceil(min(target, end)), at + step))
-            gone += window.expiring(now + before, now + at)
+def stretches(schedule: Schedule, window: Window, now: int, within: int = HORIZON) -> list[Stretch]:
+    """Return the thresholds in force from *now* to the horizon, at most *within* seconds from now."""
+    horizon = max(now + 1, min(window.last_second(now), now + within))
+    found: list[Stretch] = []
+    second = now
+    while second < horizon:
+        until = min(horizon, schedule.next_change(second))
+        found.append(Stretch(until, schedule.at(second)))
+        second = until
     return found
-
-
-def _between(before: int, at: int, short: float, past: float) -> int:
-    """Return where a limit is passed that was *short* seconds off *before* and is *past* seconds over at *at*."""
-    if before == at:
-        return at
-    return before + math.ceil((at - before) * short / (short + past))

@@ -148,7 +148,7 @@ class Outlook:
         )
 
     def _forecast(self, watch: Watch, now: int) -> Forecast:
-        return watch.forecast(Level.QUARANTINE, watch.slope(now), now, self._reach)
+        return watch.prospect(now, self._reach).forecast(Level.QUARANTINE)
 
 
 def _end(state: OpenForecast, ended: int, reason: ForecastEnd) -> ForecastWithdrawn:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from thresholds.breach import Breach, Change, EndReason, EpisodeEnded, EpisodeId, OpenEpisode, Rate
 from thresholds.episode import Episode, Episodes, Point
-from thresholds.forecast import HORIZON, Forecast, Limit, Slope, forecast, horizon, measure
+from thresholds.forecast import HORIZON, Prospect, stretches
 from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.schedule import Schedule, limit_of, lowest_limit
+from thresholds.slope import measure
 from thresholds.window import Window
 
 
@@ -60,26 +61,15 @@ class Watch:
 
     def rate(self, now: int) -> Rate:
         """Return the count at *now* beside the threshold in force, and when it will pass each level."""
-        slope = self.slope(now)
-        warning = self.forecast(Level.WARNING, slope, now)
-        quarantine = self.forecast(Level.QUARANTINE, slope, now)
-        return Rate(self.key, self.window.count(now), self.threshold, warning, quarantine)
+        count, prospect = self.window.count(now), self.prospect(now)
+        warning, quarantine = prospect.forecast(Level.WARNING), prospect.forecast(Level.QUARANTINE)
+        return Rate(self.key, count, self.threshold, warning, quarantine)
 
-    def slope(self, now: int) -> Slope:
-        """Return how fast events arrive."""
+    def prospect(self, now: int, within: int = HORIZON) -> Prospect:
+        """Return what the coming counts may be, at most *within* seconds from *now*."""
         self.window.count(now)
-        return measure(self.window, self.key.period_seconds, now)
-
-    def forecast(self, level: Level, slope: Slope, now: int, within: int = HORIZON) -> Forecast:
-        """Return when the count will pass *level*, at most *within* seconds from *now*."""
-        until = horizon(self.window, now, within)
-        limits = []
-        second = now
-        while second < until:
-            limit = limit_of(self._schedule.at(second), level)
-            second = min(until, self._schedule.next_change(second))
-            limits.append(Limit(second, limit))
-        return forecast(self.window, slope, limits, now)
+        slope = measure(self.window, self.key.period_seconds, now)
+        return Prospect(self.window, slope, stretches(self._schedule, self.window, now, within), now)
 
     def settle(self, now: int) -> list[Change]:
         """Decide all seconds before *now* and the change of level at *now*, if there is one."""

@@ -7,6 +7,7 @@ windows run from the start of the UTC period that holds *t* through *t*.
 """
 
 from array import array
+from collections.abc import Iterable
 from typing import Final
 
 from thresholds.model import Alignment
@@ -116,24 +117,32 @@ class Window:
         first, end = since // self.resolution, until // self.resolution
         if not self._buckets:
             return [0] * ((end - first) // width)
-        slices = [self._buckets[low:high] for low, high in self._slots(first, end)]
-        values = slices[0] if len(slices) == 1 else slices[0] + slices[1]
+        values = self._values(first, end)
         return [sum(values[low : low + width]) for low in range(0, end - first, width)]
 
-    def expiring(self, since: int, until: int) -> int:
-        """Return how many of the events counted now leave the window after *since*, by *until*.
+    def expiring(self, seconds: Iterable[int]) -> list[int]:
+        """Return how many of the events counted now will have left the window at each of *seconds*.
 
-        Both are the time of the last call or later.
+        They rise, from the time of the last call on.
         """
-        end = self._head + 1
-        first = self.first_second(since) // self.resolution
-        return self._sum(min(first, end), min(self.first_second(until) // self.resolution, end))
+        if not self._buckets:
+            return [0 for _ in seconds]
+        start, end = self._start, self._head + 1
+        values = self._values(start, end)
+        gone: list[int] = []
+        total = low = 0
+        for second in seconds:
+            high = min(self.first_second(second) // self.resolution, end) - start
+            total += sum(values[low:high])
+            low = high
+            gone.append(total)
+        return gone
 
-    def renewal(self, now: int) -> int:
-        """Return the first second at which nothing is counted that happens at *now* or did before."""
+    def last_second(self, now: int) -> int:
+        """Return the last second at which what happens at *now* is still counted."""
         if self._calendar:
-            return now - (now - CALENDAR_ORIGIN) % self._period + self._period
-        return (now // self.resolution + 1) * self.resolution + self._back
+            return now - (now - CALENDAR_ORIGIN) % self._period + self._period - 1
+        return now - now % self.resolution + self.resolution - 1 + self._back
 
     def next_fall(self) -> int:
         """Return the next second at which the count may fall: until then it is constant without events."""
@@ -181,6 +190,11 @@ class Window:
         if high <= self._size:
             return ((low, high),)
         return (low, self._size), (0, high - self._size)
+
+    def _values(self, first: int, end: int) -> "array[int]":
+        """Return a copy of the buckets from *first* to before *end*."""
+        slices = [self._buckets[low:high] for low, high in self._slots(first, end)]
+        return slices[0] if len(slices) == 1 else slices[0] + slices[1]
 
     def _widen(self, slot: int, n: int) -> None:
         """Make room for *n* more in *slot*: allocate the ring, or copy it to wider buckets."""

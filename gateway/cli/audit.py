@@ -36,7 +36,7 @@ def audit() -> None:
 def verify(export: Path | None, receipts: tuple[Path, ...], as_json: bool) -> int:
     """Verify the chain of EXPORT offline, or of the daemon; exit with 7 where it was changed."""
     records = _read_export(export) if export else iter(ask(_download))
-    verdict = verify_chain(records, dict(_anchor(path) for path in receipts))
+    verdict = verify_chain(records, _anchors(receipts))
     if as_json:
         import msgspec
 
@@ -90,6 +90,19 @@ def _read_export(path: Path) -> Iterator[AuditRecord]:
         raise InvalidInput(
             "file_unreadable", f"{path} cannot be read: {error}", "Correct the path."
         ) from error
+
+
+def _anchors(paths: tuple[Path, ...]) -> dict[int, str]:
+    """Return the records that the receipts name; two that name one record must agree on its hash."""
+    anchors: dict[int, str] = {}
+    for path in paths:
+        number, found = _anchor(path)
+        if anchors.setdefault(number, found) != found:
+            msg = f"{path} and another receipt name different hashes for record {number}"
+            raise InvalidInput(
+                "receipts_disagree", msg, "One of them is not of this chain: verify them one by one."
+            )
+    return anchors
 
 
 def _anchor(path: Path) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.web.openapi import openapi
+from gateway.web.openapi import PATH, openapi
 from gateway.web.problems import problems
 from gateway.web.routes import ROUTES
 from gateway.web.services import SERVICES, Services
@@ -22,5 +22,5 @@ def make_app(services: Services) -> web.Application:
     app.on_response_prepare.append(_harden)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
-    app.router.add_get("/api/v1/openapi.json", openapi)
+    app.router.add_get(PATH, openapi)
     return app

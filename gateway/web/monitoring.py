@@ -128,6 +128,7 @@ class CloseNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def close_incident(request: web.Request) -> web.Response:
     """Close a candidate incident; body `{"reason"}`."""
     person = await asker(request)
+    person.require(Action.CLOSE_INCIDENT)  # before the body is read
     try:
         note = msgspec.json.decode(await read_body(request, 4096), type=CloseNote)
     except msgspec.DecodeError as error:
@@ -148,5 +149,9 @@ async def audit(request: web.Request) -> web.Response:
     limit = _number(request, "limit", PAGE, PAGE)
     found = await read_records(request.app[SERVICES].database, after, limit)
     return json_answer(
-        {"records": [{"number": r.number, "body": r.body.decode(errors="replace"), "hash": r.hash} for r in found]}
+        {
+            "records": [
+                {"number": r.number, "body": r.body.decode(errors="replace"), "hash": r.hash} for r in found
+            ]
+        }
     )

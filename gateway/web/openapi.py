@@ -10,6 +10,8 @@ from gateway.web.answers import json_answer
 from gateway.web.problems import PROBLEM
 from gateway.web.routes import ROUTES, Route
 
+PATH = "/api/v1/openapi.json"
+
 
 async def openapi(request: web.Request) -> web.Response:
     """Return the OpenAPI 3.1 description."""
@@ -20,7 +22,7 @@ async def openapi(request: web.Request) -> web.Response:
 def describe() -> dict[str, Any]:
     """Return the description of every route."""
     paths: dict[str, Any] = {}
-    for route in ROUTES:
+    for route in (*ROUTES, Route("GET", PATH, openapi, None)):
         path = re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {

@@ -1,6 +1,8 @@
-"""How fast the monitor counts and evaluates one communication, and whether more thresholds slow it."""
+"""How fast the monitor counts and evaluates one communication, beside a rate limiter and with more thresholds."""
 
 import time
+
+import msgspec
 
 from tests.bench.figure import Figure
 from thresholds.model import Communication, CommunicationClass, Period, Threshold, UserId
@@ -13,10 +15,14 @@ PER_SECOND = 1_000
 """Communications that share a second: the peak hour of a large supplier."""
 OBSERVED = 400_000
 ROUNDS = 3
+COMPARED = 50_000
+"""Communications in the comparison, each a value of its own."""
+FILLED = 50_000
+"""What each of ten windows holds before the comparison: together the day of a large supplier."""
 
 
 def run() -> list[Figure]:
-    """Measure `Monitor.observe` touching one 24-hour window, among 10 and among 10 000 thresholds."""
+    """Measure `Monitor.observe` touching one 24-hour window, among 10 and among 10 000 thresholds, and `limits`."""
     few, many = best_rate(10), best_rate(10_000)
     what = "count and evaluate one communication, rolling 24 h"
     return [
@@ -39,6 +45,7 @@ def run() -> list[Figure]:
             at_least=True,
             note="one of the thresholds touched",
         ),
+        compare(),
     ]
 
 
@@ -58,6 +65,64 @@ def observe_rate(thresholds: int) -> int:
         now = START + number // PER_SECOND
         observe(sent[number % 10], now, now)
     return round(OBSERVED / (time.perf_counter() - began))
+
+
+def compare() -> Figure:
+    """Measure the monitor and `limits` on full windows, and say what the ratio is on empty ones."""
+    empty = fresh_rate(0) / limits_rate(0)
+    return Figure(
+        what="count and evaluate one communication, rolling 24 h, each communication new",
+        against="limits, moving window in memory",
+        ours=max(fresh_rate(FILLED) for _ in range(ROUNDS)),
+        peer=limits_rate(FILLED),
+        unit="per second",
+        aim=15,
+        at_least=True,
+        note=f"both: ten keys of 24 h that hold {FILLED:,} each, none denied ({empty:.1f} times from empty ones); "
+        "limits keeps each moment and reads the clock, the monitor keeps minutes, is told the time, judges two levels",
+    )
+
+
+def fresh_rate(filled: int) -> int:
+    """Return observed communications per second when each is a new value, as it is from the wire."""
+    rows = [day_threshold(number) for number in range(10)]
+    monitor = Monitor(rows, START)
+    for one in map(communication, rows):
+        service, variant = one.service_reference, one.service_reference_variant
+        monitor.seed((one.originator, one.communication_class, service, variant), START, filled, filled)
+    monitor.advance(START)
+    sent = fresh_communications(rows)
+    observe = monitor.observe
+    began = time.perf_counter()
+    for number, one in enumerate(sent):
+        now = START + number // PER_SECOND
+        observe(one, now, now)
+    return round(COMPARED / (time.perf_counter() - began))
+
+
+def limits_rate(filled: int) -> int:
+    """Return hits per second of `limits` on the same keys, at distinct moments and below its limit."""
+    from limits import RateLimitItemPerDay, storage, strategies  # noqa: PLC0415 - wanted here alone
+
+    rows = [day_threshold(number) for number in range(10)]
+    item = RateLimitItemPerDay(rows[0].quarantine)
+    hit = strategies.MovingWindowRateLimiter(storage.MemoryStorage()).hit
+    for row in rows:
+        hit(item, row.user_id, row.communication, row.service, cost=filled)
+    sent = fresh_communications(rows)
+    began = time.perf_counter()
+    for one in sent:
+        if not hit(item, one.originator, one.communication_class, one.service_reference_variant):
+            message = "the limiter denied a hit, so it did not count it"
+            raise RuntimeError(message)
+    return round(COMPARED / (time.perf_counter() - began))
+
+
+def fresh_communications(rows: list[Threshold]) -> list[Communication]:
+    """Return communications that *rows* count in turn, no two of them or of their texts the same object."""
+    encoded = [msgspec.msgpack.encode(communication(row)) for row in rows]
+    decode = msgspec.msgpack.Decoder(Communication).decode
+    return [decode(encoded[number % len(rows)]) for number in range(COMPARED)]
 
 
 def day_threshold(number: int) -> Threshold:

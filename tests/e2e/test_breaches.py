@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.support.adt import adt_text
 from tests.support.api import header_line, wait_for
-from tests.support.daemon import OTHER_SUPPLIER, SUPPLIER, Daemon, row
+from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
+from tests.support.with_people import OTHER_SUPPLIER, SUPPLIER
 
 pytestmark = needs_softhsm
 

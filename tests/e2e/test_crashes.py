@@ -21,7 +21,7 @@ from tests.support.softhsm import needs_softhsm
 pytestmark = needs_softhsm
 
 SEED: Final = 20261121
-FILE_ROUNDS: Final = 14
+FILE_ROUNDS: Final = 12
 REQUEST_ROUNDS: Final = 5
 
 STEPS: Final = {
@@ -39,7 +39,7 @@ class Worker(threading.Thread):
     """Carries files through their life, until the daemon dies or there is nothing left to do."""
 
     def __init__(self, daemon: Daemon, numbers: Iterator[int]) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._daemon = daemon
         self._numbers = numbers
 
@@ -109,7 +109,8 @@ def test_killed_anywhere_in_the_life_of_files(tmp_path: Path) -> None:
             check_in_force(daemon)
         worker = Worker(daemon, iter(()))
         worker.start()
-        worker.join()
+        worker.join(60)
+        assert not worker.is_alive(), "the files do not go on"
         check_in_force(daemon)
         check_files(daemon)
         states = Counter(state for (state,) in daemon.query("SELECT state FROM adt_files"))
@@ -130,6 +131,7 @@ def test_a_file_killed_between_approval_and_delivery_goes_on_by_itself(tmp_path:
         approving.start()
         wait_for("the signing", lambda: daemon.actions(f"adt-file/{number}")[-1] == "adt_file.signing")
         daemon.kill()
+        child.resume()
         approving.join()
         daemon.start()
         daemon.wait_state(number, "delivered")

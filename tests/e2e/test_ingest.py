@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.support.api import NDJSON, header_line
-from tests.support.daemon import OTHER_SUPPLIER, Daemon, ids, row
+from tests.support.daemon import Daemon, ids, row
 from tests.support.duis_messages import firmware_request, request_id, service_request, service_request_text
 from tests.support.softhsm import needs_softhsm
+from tests.support.with_people import OTHER_SUPPLIER
 from thresholds.catalogue import load_catalogue
 
 pytestmark = needs_softhsm

@@ -1,52 +1,28 @@
 """A real daemon in a folder of its own: a process that can be stopped, killed and looked into."""
 
-import asyncio
-import functools
 import json
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import msgspec
 import psutil
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from gateway.access import Role
 from gateway.clock import to_text
-from gateway.operations.people import add_person, issue_access_token
-from gateway.settings import load_settings
-from gateway.store.database import open_database
 from gateway.store.journal import Observation
-from gateway.store.migrate import migrate
-from hsm.initialise import find_softhsm
 from tests.support.adt import adt_text
 from tests.support.api import COMMAND, Person, wait_for
 from tests.support.softhsm import make_token
-
-ROOT: Final = Path(__file__).parents[2]
-SUPPLIER: Final = "90-B3-D5-1F-30-01-00-00"
-OTHER_SUPPLIER: Final = "90-B3-D5-1F-30-02-00-00"
-
-PEOPLE: Final = {
-    "alice": (Role.SUBMITTER,),
-    "sam": (Role.SUBMITTER,),
-    "bob": (Role.APPROVER,),
-    "carol": (Role.APPROVER,),
-    "dora": (Role.SUBMITTER, Role.APPROVER),
-    "olga": (Role.OPERATOR,),
-    "ana": (Role.ANALYST,),
-    "adam": (Role.AUDITOR,),
-    "adaptor": (Role.ADAPTOR,),
-}
+from tests.support.with_people import SUPPLIER, people_folder, write_settings
 
 Row = Sequence[str]
 Metrics = dict[tuple[str, frozenset[str]], float]
@@ -76,13 +52,13 @@ class Daemon:
         self.log_file = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
-        shutil.copytree(_people_folder(), self.data)
+        shutil.copytree(people_folder(), self.data)
         self._access_tokens: dict[str, str] = json.loads((self.data / "access-tokens").read_text())
         if token:
             sections["token"] = {"serials": []} | self._token_section() | sections.get("token", {})
         sections.setdefault("alerts", {"file": "var/alerts.jsonl"})
         self._sections = sections
-        _write_settings(self.config, sections)
+        write_settings(self.config, sections)
 
     def settings(self, section: str) -> dict[str, Any]:
         """Return a section of the settings."""
@@ -91,7 +67,7 @@ class Daemon:
     def set(self, section: str, **values: Any) -> None:
         """Change settings; they hold from the next start on."""
         self._sections[section] = self._sections.get(section, {}) | values
-        _write_settings(self.config, self._sections)
+        write_settings(self.config, self._sections)
 
     def _token_section(self) -> dict[str, Any]:
         self.ready_token = make_token(self.folder)
@@ -285,58 +261,6 @@ def row(
     return [user, communication, service, period, str(warning), str(quarantine), *times]
 
 
-def _write_settings(path: Path, sections: dict[str, dict[str, Any]]) -> None:
-    """Write settings; JSON values are TOML values where there is no null."""
-    top = {
-        "instance": "test",
-        "data_directory": "var",
-        "service_users": [{"user_id": user, "roles": ["IS", "GS"]} for user in (SUPPLIER, OTHER_SUPPLIER)],
-    }
-    lines = [f"{key} = {_toml(value)}" for key, value in top.items()]
-    usual: dict[str, dict[str, Any]] = {
-        "http": {"port": 0},
-        "adt_files": {"profile": str(ROOT / "config/profiles/adt-1.toml")},
-    }
-    sections = usual | sections
-    for name, values in sections.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(str(value) if isinstance(value, Path) else value)
-
-
-@functools.cache
-def _people_folder() -> Path:
-    """Make a data directory with everybody in it, once; each daemon gets a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="adt-people-"))
-    config = folder / "gateway.toml"
-    _write_settings(config, {})
-    tokens = asyncio.run(_add_people(config))
-    (folder / "var" / "access-tokens").write_text(json.dumps(tokens))
-    return folder / "var"
-
-
-async def _add_people(config: Path) -> dict[str, str]:
-    database = open_database(load_settings(config))
-    try:
-        await migrate(database)
-        now = time.time()
-        for name, roles in PEOPLE.items():
-            await add_person(database, "test", name, roles, now)
-        return {name: await issue_access_token(database, "test", name, (), now) for name in PEOPLE}
-    finally:
-        await database.close()
-
-
 def ids(observations: Iterable[Observation]) -> list[str]:
     """Return the RequestIDs of *observations*."""
     return [observation.communication.request_id for observation in observations]
-
-
-HAS_SOFTHSM: Final = find_softhsm() is not None

@@ -5,15 +5,19 @@ from hypothesis import strategies as st
 from tests.support.oracle import row
 from tests.support.traffic import communication
 from thresholds.breach import Change
-from thresholds.model import ALL, CommunicationClass, ThresholdKey
+from thresholds.model import ALL, DEVICES, CommunicationClass, ThresholdKey
 from thresholds.monitor import Monitor
 
 SR, SPC, UNKNOWN = CommunicationClass.SR, CommunicationClass.SPC, CommunicationClass.UNKNOWN
 SERVICES = ("4.1.1", "4.1", "4.2.1", "*", "7.2")
-PLACES = [(name, service) for name in ("SR", "SPC", ALL) for service in SERVICES]
-SENT = st.tuples(st.sampled_from([SR, SPC, UNKNOWN]), st.sampled_from(["4.1.1", "4.2.1", "7.2", "0.0"]))
+PLACES = [(name, service) for name in ("SR", "SPC", ALL, DEVICES) for service in SERVICES]
+SENT = st.tuples(
+    st.sampled_from([SR, SPC, UNKNOWN]),
+    st.sampled_from(["4.1.1", "4.2.1", "7.2", "0.0"]),
+    st.sampled_from([1, 1, 0, 2, 5]),
+)
 TRAFFIC = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 50), SENT), min_size=1, max_size=40)
-Traffic = list[tuple[int, int, tuple[CommunicationClass, str]]]
+Traffic = list[tuple[int, int, tuple[CommunicationClass, str, int]]]
 
 ROWS = st.lists(
     st.builds(
@@ -31,9 +35,10 @@ ROWS = st.lists(
 def drive(monitor: Monitor, traffic: Traffic, now: int) -> list[Change]:
     """Send *traffic* from *now* on and wait a little; return what changed."""
     changes: list[Change] = []
-    for gap, late, (name, variant) in traffic:
+    for gap, late, (name, variant, devices) in traffic:
         now += gap
-        changes += monitor.observe(communication(variant, name), now - late, now).changes
+        sent = communication(variant, name, devices=devices)
+        changes += monitor.observe(sent, now - late, now).changes
     return [*changes, *monitor.advance(now + 200)]
 
 

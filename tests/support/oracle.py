@@ -104,11 +104,11 @@ class Oracle:
             if self.threshold(second) != self.threshold(second - 1):
                 self.look(second)
 
-    def observe(self, observed_at: int, now: int) -> None:
-        """Take in one event."""
+    def observe(self, observed_at: int, now: int, n: int = 1) -> None:
+        """Take in *n* events that come together."""
         self.advance(now)
         event = observed_at if self.now - LATENESS <= observed_at <= self.now else self.now
-        self.events.append(event)
+        self.events += [event] * n
         self.look(event)
 
     def look(self, since: int) -> None:

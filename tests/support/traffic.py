@@ -12,6 +12,7 @@ def communication(
     communication_class: CommunicationClass = CommunicationClass.SR,
     user: UserId = USER,
     reference: str | None = None,
+    devices: int = 1,
 ) -> Communication:
     """Return one communication; its reference is the beginning of the *variant* unless given."""
     return Communication(
@@ -23,6 +24,7 @@ def communication(
         service_reference=variant.rpartition(".")[0] if reference is None else reference,
         service_reference_variant=variant,
         communication_class=communication_class,
+        devices=devices,
     )
 
 

@@ -9,16 +9,17 @@ from tests.support.mixed import ROWS, TRAFFIC, Traffic, counts, drive
 from tests.support.oracle import MONDAY, Oracle, row
 from tests.support.traffic import communication, ordered, report, reports
 from thresholds.breach import Placement
-from thresholds.model import ALL, CommunicationClass, Level, Threshold, ThresholdKey, UserId
+from thresholds.model import ALL, DEVICES, CommunicationClass, Level, Threshold, ThresholdKey, UserId
 from thresholds.monitor import MATCH_CACHE_SIZE, Monitor
 
 SR, SPC, UNKNOWN = CommunicationClass.SR, CommunicationClass.SPC, CommunicationClass.UNKNOWN
 
 
-def touches(key: ThresholdKey, name: CommunicationClass, variant: str) -> bool:
-    """Tell in the words of the definition what counts against *key*."""
-    reference = variant.rpartition(".")[0]
-    return key.communication in (name, ALL) and key.service in (variant, reference, "*")
+def weight(key: ThresholdKey, name: CommunicationClass, variant: str, devices: int) -> int:
+    """Tell in the words of the definition how much a communication counts against *key*."""
+    if key.service not in (variant, variant.rpartition(".")[0], "*"):
+        return 0
+    return devices if key.communication == DEVICES else int(key.communication in (name, ALL))
 
 
 @settings(max_examples=100, deadline=None)
@@ -35,7 +36,7 @@ def test_each_threshold_counts_and_breaches_as_if_it_were_alone(
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, TRAFFIC)
-def test_a_communication_touches_its_class_and_all_its_variant_reference_and_any(
+def test_a_communication_touches_its_class_all_and_devices_its_variant_reference_and_any(
     rows: list[Threshold], traffic: Traffic
 ) -> None:
     changes = drive(Monitor(rows, MONDAY), traffic, MONDAY)
@@ -43,8 +44,8 @@ def test_a_communication_touches_its_class_and_all_its_variant_reference_and_any
         oracle, now = Oracle([threshold], MONDAY), MONDAY
         for gap, late, sent in traffic:
             now += gap
-            if touches(threshold.key, *sent):
-                oracle.observe(now - late, now)
+            if n := weight(threshold.key, *sent):
+                oracle.observe(now - late, now, n)
             else:
                 oracle.advance(now)
         oracle.advance(now + 200)
@@ -52,11 +53,16 @@ def test_a_communication_touches_its_class_and_all_its_variant_reference_and_any
         assert reports(found) == ordered(oracle.reports)
 
 
-def test_an_unknown_service_counts_under_all_only() -> None:
-    rows = [row(communication=name, service="*") for name in ("SR", "SPC", ALL)]
+def test_an_unknown_service_counts_under_all_and_devices_only() -> None:
+    rows = [row(communication=name, service="*") for name in ("SR", "SPC", ALL, DEVICES)]
     monitor = Monitor(rows, MONDAY)
     monitor.observe(communication("99.9", UNKNOWN), MONDAY, MONDAY)
-    assert {key.communication: n for key, n in counts(monitor).items()} == {"SR": 0, "SPC": 0, ALL: 1}
+    assert {key.communication: n for key, n in counts(monitor).items()} == {
+        "SR": 0,
+        "SPC": 0,
+        ALL: 1,
+        DEVICES: 1,
+    }
 
 
 @pytest.mark.parametrize(("variant", "reference"), [("*", "*"), ("4.1", "4.1"), ("*", "4.1")])

@@ -12,8 +12,8 @@ from thresholds.monitor import Kind, Monitor
 SR = CommunicationClass.SR
 
 
-def kind(sent: tuple[CommunicationClass, str]) -> Kind:
-    return USER, sent[0], sent[1].rpartition(".")[0], sent[1]
+def kind(name: CommunicationClass, variant: str) -> Kind:
+    return USER, name, variant.rpartition(".")[0], variant
 
 
 @settings(max_examples=80, deadline=None)
@@ -24,14 +24,14 @@ def test_a_restart_goes_on_as_if_nothing_had_happened(
     """On time after the restart: what ended before it is no longer known to late events."""
     steady = Monitor(rows, MONDAY)
     now = MONDAY
-    placed: list[tuple[Kind, int]] = []
-    for gap, late, (name, variant) in before:
+    placed: list[tuple[Kind, int, int]] = []
+    for gap, late, (name, variant, devices) in before:
         now += gap
-        steady.observe(communication(variant, name), now - late, now)
-        placed.append((kind((name, variant)), now - late))
+        steady.observe(communication(variant, name, devices=devices), now - late, now)
+        placed.append((kind(name, variant), now - late, devices))
     restarted = Monitor(rows, now)
-    for each, second in placed:
-        restarted.seed(each, second, 1, 1)
+    for each, second, devices in placed:
+        restarted.seed(each, second, 1, devices)
     assert restarted.restore(steady.open_episodes()) == ()
     assert restarted.advance(now) == ()
     assert counts(restarted) == counts(steady)
@@ -43,7 +43,7 @@ def test_seeding_a_new_key_leaves_the_others_alone_and_the_next_advance_evaluate
     monitor = Monitor([row(60, 2, 9)], MONDAY)
     monitor.observe(communication(), MONDAY, MONDAY)
     (added,) = monitor.replace([row(60, 2, 9), row(90, 2, 9)], MONDAY).added
-    monitor.seed(kind((SR, "4.1.1")), MONDAY - 20, 3, 3, {added})
+    monitor.seed(kind(SR, "4.1.1"), MONDAY - 20, 3, 3, {added})
     assert sorted(counts(monitor).values()) == [1, 3]
     assert [report(c) for c in monitor.advance(MONDAY)] == [("opened", Level.WARNING, MONDAY, 3, 2, None)]
     assert monitor.advance(MONDAY) == ()
@@ -76,7 +76,7 @@ def test_a_quarantine_restored_alone_keeps_its_warning_quiet() -> None:
     quarantine, warning = monitor.open_episodes()
     assert (quarantine.episode.level, warning.episode.level) == (Level.QUARANTINE, Level.WARNING)
     restarted = Monitor([row(60, 1, 2)], MONDAY + 5)
-    restarted.seed(kind((SR, "4.1.1")), MONDAY, 3, 3)
+    restarted.seed(kind(SR, "4.1.1"), MONDAY, 3, 3)
     restarted.restore([quarantine])
     assert restarted.advance(MONDAY + 5) == ()
     assert [state.quiet for state in restarted.open_episodes()] == [False, True]
@@ -105,7 +105,7 @@ def test_an_episode_restored_later_is_judged_from_then_on() -> None:
 
 def test_a_seed_from_the_future_counts_now() -> None:
     monitor = Monitor([row(60, 9, 9)], MONDAY)
-    monitor.seed(kind((SR, "4.1.1")), MONDAY + 500, 2, 2)
+    monitor.seed(kind(SR, "4.1.1"), MONDAY + 500, 2, 2)
     assert list(counts(monitor).values()) == [2]
     monitor.advance(MONDAY + 60)
     assert list(counts(monitor).values()) == [0]

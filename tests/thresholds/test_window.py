@@ -38,6 +38,43 @@ def test_counts_equal_the_definition_for_any_order_within_the_lateness(
             assert window.ceiling(second, now) >= max(history[second - now + LATENESS :])
 
 
+@settings(max_examples=200, deadline=None)
+@given(PERIODS, st.sampled_from(Alignment), st.integers(-DAY, DAY), ARRIVALS, st.integers(1, 40))
+def test_arrivals_and_what_expires_equal_the_definition(
+    period: int, alignment: Alignment, offset: int, arrivals: list[tuple[int, int, int]], part: int
+) -> None:
+    now = MONDAY + offset
+    window, events = Window(period, alignment, now), dict[int, int]()
+    for step, lateness, n in arrivals:
+        now += step
+        window.add(now - lateness, n, now)
+        events[now - lateness] = events.get(now - lateness, 0) + n
+    width = window.resolution
+    until = now - now % width
+    step = max(width, period // part // width * width)
+    since = until - period // step * step
+    assert window.arrivals(since, until, step) == [
+        sum(n for event, n in events.items() if second <= event < second + step)
+        for second in range(since, until, step)
+    ]
+    seconds = [now, now + 1, now + period // part, window.last_second(now), window.last_second(now) + 1]
+    held = [
+        sum(
+            n
+            for event, n in events.items()
+            if all(_holds(event, t, period, alignment) for t in (now, second))
+        )
+        for second in sorted(seconds)
+    ]
+    assert window.expiring(sorted(seconds)) == [window.count(now) - n for n in held]
+    assert _holds(now, window.last_second(now), period, alignment)
+    assert not _holds(now, window.last_second(now) + 1, period, alignment)
+
+
+def _holds(event: int, second: int, period: int, alignment: Alignment) -> bool:
+    return bool(count([event], second, period, alignment))
+
+
 def weighed(events: dict[int, int], second: int, period: int, alignment: Alignment) -> int:
     return sum(n for event, n in events.items() if count([event], second, period, alignment))
 

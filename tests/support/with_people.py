@@ -1,0 +1,80 @@
+"""Settings of a daemon, and a data directory with everybody in it."""
+
+import asyncio
+import functools
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.access import Role
+from gateway.operations.people import add_person, issue_access_token
+from gateway.settings import load_settings
+from gateway.store.database import open_database
+from gateway.store.migrate import migrate
+from tests.support.adt import ROOT
+
+SUPPLIER: Final = "90-B3-D5-1F-30-01-00-00"
+OTHER_SUPPLIER: Final = "90-B3-D5-1F-30-02-00-00"
+
+PEOPLE: Final = {
+    "alice": (Role.SUBMITTER,),
+    "sam": (Role.SUBMITTER,),
+    "bob": (Role.APPROVER,),
+    "carol": (Role.APPROVER,),
+    "dora": (Role.SUBMITTER, Role.APPROVER),
+    "olga": (Role.OPERATOR,),
+    "ana": (Role.ANALYST,),
+    "adam": (Role.AUDITOR,),
+    "adaptor": (Role.ADAPTOR,),
+}
+
+
+def write_settings(path: Path, sections: dict[str, dict[str, Any]]) -> None:
+    """Write settings; JSON values are TOML values where there is no null."""
+    top = {
+        "instance": "test",
+        "data_directory": "var",
+        "service_users": [{"user_id": user, "roles": ["IS", "GS"]} for user in (SUPPLIER, OTHER_SUPPLIER)],
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in top.items()]
+    usual: dict[str, dict[str, Any]] = {
+        "http": {"port": 0},
+        "adt_files": {"profile": str(ROOT / "config/profiles/adt-1.toml")},
+    }
+    sections = usual | sections
+    for name, values in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(str(value) if isinstance(value, Path) else value)
+
+
+@functools.cache
+def people_folder() -> Path:
+    """Make a data directory with everybody in it, once; each daemon gets a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="adt-people-"))
+    config = folder / "gateway.toml"
+    write_settings(config, {})
+    tokens = asyncio.run(_add_people(config))
+    (folder / "var" / "access-tokens").write_text(json.dumps(tokens))
+    return folder / "var"
+
+
+async def _add_people(config: Path) -> dict[str, str]:
+    database = open_database(load_settings(config))
+    try:
+        await migrate(database)
+        now = time.time()
+        for name, roles in PEOPLE.items():
+            await add_person(database, "test", name, roles, now)
+        return {name: await issue_access_token(database, "test", name, (), now) for name in PEOPLE}
+    finally:
+        await database.close()
