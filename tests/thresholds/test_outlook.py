@@ -130,7 +130,7 @@ def test_one_early_message_cries_no_wolf(devices: int) -> None:
     found: list[ForecastChange] = []
     for second in range(0, 1200, 10):
         if second == 300:
-            monitor.observe(communication(devices=devices), MONDAY + second, MONDAY + second)
+            monitor.observe(communication(devices=devices), MONDAY + 295, MONDAY + 295)
         monitor.advance(MONDAY + second)
         found += monitor.outlook()
     assert found == []
