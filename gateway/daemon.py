@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -28,10 +29,12 @@ from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.people import Authenticator
 from gateway.operations.rules import FileRules, load_rules
 from gateway.operations.signing import Signing, token_config
 from gateway.settings import Settings
 from gateway.store.database import Database, open_database
+from gateway.store.journal_writer import open_journal_writer
 from gateway.store.migrate import migrate
 from gateway.web.app import make_app
 from gateway.web.services import Services
@@ -49,6 +52,10 @@ STOP_SECONDS: Final = 10.0
 BROKER_PAUSE: Final = 3.0
 """Seconds between attempts to reach the broker at the most: it brings requests and takes alerts."""
 
+SWITCH_SECONDS: Final = 0.0005
+"""How long a busy thread may keep Python's lock from another (Python's default is 5 ms): each commit of the
+journal needs it twice, and every sender waits for a commit."""
+
 Announce = Callable[[str], None]
 
 
@@ -57,6 +64,7 @@ def run_daemon(settings: Settings, announce: Announce) -> None:
 
     When it returns, everything that was acknowledged is on disk and counted.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, announce, system_clock))
 
@@ -108,7 +116,8 @@ class Parts:
         recorder = Recorder(database, settings.instance, names, rules.service_name, self._ring)
         horizon = settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, horizon)
-        self.intake = Intake(database, self._counting, settings.ingest, clock)
+        self._journal = open_journal_writer(database)
+        self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
         self._receiver = Receiver(self.intake, rules.catalogue.classify, clock)
         trust = settings.token.trust_file if settings.token else None
         container = Container(rules.profile.container)
@@ -120,6 +129,7 @@ class Parts:
         self._services = Services(
             database=database,
             clock=clock,
+            authenticator=Authenticator(database, clock),
             receiver=self._receiver,
             files=Files(database, rules, clock),
             signing=self._signing,
@@ -130,6 +140,10 @@ class Parts:
             health=self.health,
             channels=names,
         )
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._journal.close()
 
     def _ring(self) -> None:
         for dispatcher in self._dispatchers.values():
@@ -198,7 +212,11 @@ class Parts:
 async def _parts(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Parts]:
     token = Token(token_config(settings.token, settings.data_directory)) if settings.token else None
     try:
-        yield Parts(settings, database, load_rules(settings), token, clock)
+        parts = Parts(settings, database, load_rules(settings), token, clock)
+        try:
+            yield parts
+        finally:
+            parts.close()
     finally:
         if token is not None:
             await token.close()

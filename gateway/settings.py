@@ -105,7 +105,12 @@ class Ingest(Section):
     queue_limit: int = Field(
         20_000, ge=100, description="Communications that may wait; above it senders get 503."
     )
-    group_milliseconds: float = Field(4.0, ge=0, le=1000, description="How long a commit waits for company.")
+    group_milliseconds: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="How long a commit waits for company; what arrives during a commit shares the next.",
+    )
     deduplication_seconds: int = Field(
         3600, ge=60, le=86_400, description="How long a (RequestID, class) is remembered."
     )

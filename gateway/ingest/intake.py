@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -11,17 +12,20 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.counting import Counting
-from gateway.ingest.deduplication import Deduplication, Identity, identity
+from gateway.ingest.deduplication import Deduplication, fingerprint
 from gateway.metrics import COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUED
 from gateway.settings import Ingest
-from gateway.store.database import Database
-from gateway.store.journal import Observation, append_group
+from gateway.store.journal import Observation, encode_group
+from gateway.store.journal_writer import JournalWriter
 from thresholds.model import CommunicationClass
 
 log = structlog.get_logger(__name__)
 
 GROUP_LIMIT: Final = 5000
 """Communications in one journal row at the most: bounds how long one commit holds the others up."""
+
+
+_COMMUNICATIONS: Final = {name.value: COMMUNICATIONS.labels(name) for name in CommunicationClass}
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -34,8 +38,8 @@ class Taken(msgspec.Struct, frozen=True):
 class Intake:
     """Takes deliveries from every source; `take` returns when they are on disk."""
 
-    def __init__(self, database: Database, counting: Counting, settings: Ingest, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, journal: JournalWriter, counting: Counting, settings: Ingest, clock: Clock) -> None:
+        self._journal = journal
         self._counting = counting
         self._settings = settings
         self._clock = clock
@@ -65,11 +69,11 @@ class Intake:
     async def recover(self) -> None:
         """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`."""
         async for row in self._counting.recover():
-            keys = [identity(observation.communication) for observation in row.observations]
+            keys = [fingerprint(observation.communication) for observation in row.observations]
             self._deduplication.remember(keys, row.received_at)
 
     async def run(self) -> None:
-        """Commit and count for ever."""
+        """Commit and count for ever: what arrives during one commit shares the next."""
         while True:
             deliveries = [await self._queue.get()]
             await asyncio.sleep(self._settings.group_milliseconds / 1000)
@@ -83,40 +87,39 @@ class Intake:
                 self._add(-size)
 
     async def _commit(self, deliveries: list[tuple[Sequence[Observation], asyncio.Future[Taken]]]) -> None:
-        fresh: dict[Identity, Observation] = {}
+        fresh: dict[int, Observation] = {}
         answers: list[tuple[asyncio.Future[Taken], Taken]] = []
         for observations, done in deliveries:
-            accepted = 0
+            before = len(fresh)
             for observation in observations:
-                key = identity(observation.communication)
-                if key not in self._deduplication and key not in fresh:
+                key = fingerprint(observation.communication)
+                if key not in fresh and key not in self._deduplication:
                     fresh[key] = observation
-                    accepted += 1
+            accepted = len(fresh) - before
             answers.append((done, Taken(accepted, len(observations) - accepted)))
-        now = int(self._clock())
         group = list(fresh.values())
         row_id = 0
         if group:
             try:
-                row_id = await self._journal(group, now)
+                row_id = await self._write(group, fresh)
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 _answer_all(answers, error)
                 return
-            self._deduplication.remember(fresh, now)
         for done, taken in answers:
             if not done.done():
                 done.set_result(taken)
-            DUPLICATES.inc(taken.duplicate)
+            if taken.duplicate:
+                DUPLICATES.inc(taken.duplicate)
         if group:
             _report(group)
             await self._counting.count(group, row_id)
 
-    async def _journal(self, group: list[Observation], now: int) -> int:
-        started = time.perf_counter()
-        async with self._database.write() as connection:
-            row_id = await append_group(connection, group, now)
+    async def _write(self, group: list[Observation], keys: Iterable[int]) -> int:
+        started, now = time.perf_counter(), int(self._clock())
+        row_id = await self._journal.append(encode_group(group), len(group), now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
+        self._deduplication.remember(keys, now)
         return row_id
 
 
@@ -128,16 +131,20 @@ def _answer_all(answers: list[tuple[asyncio.Future[Taken], Taken]], error: Gatew
 
 def _report(group: list[Observation]) -> None:
     """Show what was counted in the metrics, and say aloud what the catalogue does not know."""
-    unknown = [
-        o.communication for o in group if o.communication.communication_class is CommunicationClass.UNKNOWN
-    ]
-    for observation in group:
-        COMMUNICATIONS.labels(observation.communication.communication_class).inc()
-    if unknown:
-        log.warning(
-            "unknown_service",
-            communications=len(unknown),
-            service_reference_variant=unknown[0].service_reference_variant,
-            command_variant=unknown[0].command_variant,
-            user_id=unknown[0].originator,
-        )
+    classes = Counter([observation.communication.communication_class._value_ for observation in group])
+    for name, count in classes.items():
+        _COMMUNICATIONS[name].inc(count)
+    if CommunicationClass.UNKNOWN._value_ in classes:
+        _report_unknown(group)
+
+
+def _report_unknown(group: list[Observation]) -> None:
+    sent = [observation.communication for observation in group]
+    unknown = [found for found in sent if found.communication_class is CommunicationClass.UNKNOWN]
+    log.warning(
+        "unknown_service",
+        communications=len(unknown),
+        service_reference_variant=unknown[0].service_reference_variant,
+        command_variant=unknown[0].command_variant,
+        user_id=unknown[0].originator,
+    )

@@ -21,6 +21,15 @@ LOCK_MILLISECONDS: Final = 5000
 """How long a transaction waits for the lock of another process."""
 
 
+PRAGMAS: Final = (
+    f"busy_timeout={LOCK_MILLISECONDS}",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+)
+"""What every SQLite connection begins with: a commit is on disk when it returns."""
+
+
 class Database:
     """The store's connections. `write` is a transaction that nobody else's write can overlap."""
 
@@ -28,6 +37,17 @@ class Database:
         self.engine = engine
         self._writing = asyncio.Lock()
         self._sqlite = engine.dialect.name == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database."""
+        return Path(self.engine.url.database or "") if self._sqlite else None
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Keep every other writer of this process out."""
+        async with self._writing:
+            yield
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -62,10 +82,16 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        msg = f"the database did not do its part: {type(cause).__name__}: {cause}"
-        remedy = "Look at the disk, the database and what else uses it; then repeat."
-        raise Unavailable("store_unavailable", msg, remedy) from error
+        raise unavailable((error.orig or error) if isinstance(error, DBAPIError) else error) from error
+
+
+def unavailable(cause: BaseException) -> Unavailable:
+    """Return what callers get where the database did not do its part."""
+    # PostgreSQL's further lines may hold the row itself.
+    first_line = str(cause).partition("\n")[0]
+    msg = f"the database did not do its part: {type(cause).__name__}: {first_line}"
+    remedy = "Look at the disk, the database and what else uses it; then repeat."
+    return Unavailable("store_unavailable", msg, remedy)
 
 
 def inserted_id(result: CursorResult[Any]) -> int:
@@ -122,13 +148,7 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         cursor = connection.cursor()
-        pragmas = (
-            f"busy_timeout={LOCK_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        )
-        for pragma in pragmas:
+        for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.database import Database, inserted_id
+from gateway.store.database import Database
 from gateway.store.schema import counted, journal
 from thresholds.model import Communication
 
@@ -49,14 +49,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Observation]).decode
 
 
-async def append_group(connection: AsyncConnection, observations: Sequence[Observation], now: int) -> int:
-    """Write one group; return its number."""
-    result = await connection.execute(
-        insert(journal).values(
-            received_at=now, communications=len(observations), content=_encode(observations)
-        )
-    )
-    return inserted_id(result)
+def encode_group(observations: Sequence[Observation]) -> bytes:
+    """Return the content of one journal row."""
+    return _encode(observations)
 
 
 async def newest_group(connection: AsyncConnection) -> JournalRow | None:

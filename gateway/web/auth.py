@@ -6,7 +6,6 @@ from aiohttp import web
 
 from gateway.access import Person
 from gateway.errors import NotAuthenticated
-from gateway.operations.people import authenticate
 from gateway.web.services import SERVICES
 
 LONGEST_HEADER: Final = 200
@@ -19,4 +18,4 @@ async def asker(request: web.Request) -> Person:
     if scheme.lower() != "bearer" or not token or len(header) > LONGEST_HEADER:
         msg = "an access token is needed: Authorization: Bearer TOKEN"
         raise NotAuthenticated("access_token_missing", msg, "Issue one: adt-gateway user issue-token NAME")
-    return await authenticate(request.app[SERVICES].database, token.strip())
+    return await request.app[SERVICES].authenticator.person(token.strip())

@@ -48,6 +48,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             raise
         code = (error.reason or "error").lower().replace(" ", "_")
         return problem(error.status, code, error.text or error.reason or "")
+    except ConnectionResetError:
+        raise  # whoever asked is gone
     except Exception:
         log.exception("request_failed", path=request.path)
         return problem(500, "internal_error", "the gateway failed; the log says why", "Tell the operator.")

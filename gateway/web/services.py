@@ -13,6 +13,7 @@ from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.people import Authenticator
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
 
@@ -23,6 +24,7 @@ class Services:
 
     database: Database
     clock: Clock
+    authenticator: Authenticator
     receiver: Receiver
     files: Files
     signing: Signing
