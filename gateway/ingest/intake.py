@@ -15,7 +15,7 @@ from gateway.ingest.counting import Counting
 from gateway.ingest.deduplication import Deduplication, fingerprint
 from gateway.metrics import COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUED
 from gateway.settings import Ingest
-from gateway.store.journal import Observation, encode_group
+from gateway.store.journal import Observation
 from gateway.store.journal_writer import JournalWriter
 from thresholds.model import CommunicationClass
 
@@ -117,7 +117,7 @@ class Intake:
 
     async def _write(self, group: list[Observation], keys: Iterable[int]) -> int:
         started, now = time.perf_counter(), int(self._clock())
-        row_id = await self._journal.append(encode_group(group), len(group), now)
+        row_id = await self._journal.append(group, now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
         self._deduplication.remember(keys, now)
         return row_id

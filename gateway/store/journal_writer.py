@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
@@ -9,6 +10,7 @@ from typing import Final, Protocol
 from sqlalchemy import insert
 
 from gateway.store.database import PRAGMAS, Database, inserted_id, unavailable
+from gateway.store.journal import Observation, encode_group
 from gateway.store.schema import journal
 
 _INSERT: Final = "INSERT INTO journal (received_at, communications, content) VALUES (?, ?, ?)"
@@ -17,7 +19,7 @@ _INSERT: Final = "INSERT INTO journal (received_at, communications, content) VAL
 class JournalWriter(Protocol):
     """Writes groups; the first thing that happens to a communication, and what its sender waits for."""
 
-    async def append(self, content: bytes, communications: int, now: int) -> int:
+    async def append(self, observations: Sequence[Observation], now: int) -> int:
         """Commit one group and return its number; raise `Unavailable` where nothing was written."""
         ...
 
@@ -37,9 +39,10 @@ class DatabaseJournalWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, content: bytes, communications: int, now: int) -> int:
+    async def append(self, observations: Sequence[Observation], now: int) -> int:
         """Commit one group."""
-        row = {"received_at": now, "communications": communications, "content": content}
+        content = encode_group(observations)
+        row = {"received_at": now, "communications": len(observations), "content": content}
         async with self._database.write() as connection:
             return inserted_id(await connection.execute(insert(journal).values(row)))
 
@@ -60,19 +63,20 @@ class SqliteJournalWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
 
-    async def append(self, content: bytes, communications: int, now: int) -> int:
+    async def append(self, observations: Sequence[Observation], now: int) -> int:
         """Commit one group."""
+        row = (now, len(observations), encode_group(observations))
         loop = asyncio.get_running_loop()
         async with self._database.alone():
             try:
-                return await loop.run_in_executor(self._thread, self._append, now, communications, content)
+                return await loop.run_in_executor(self._thread, self._append, row)
             except (sqlite3.Error, OSError) as error:
                 raise unavailable(error) from error
 
-    def _append(self, now: int, communications: int, content: bytes) -> int:
+    def _append(self, row: tuple[int, int, bytes]) -> int:
         if self._connection is None:
             self._connection = self._open()
-        return int(self._connection.execute(_INSERT, (now, communications, content)).lastrowid or 0)
+        return int(self._connection.execute(_INSERT, row).lastrowid or 0)
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

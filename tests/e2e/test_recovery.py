@@ -16,7 +16,8 @@ from gateway.ingest.counting import Counting
 from gateway.ingest.recorder import Recorder
 from gateway.store.database import Database, inserted_id, open_database
 from gateway.store.incidents import StoredIncident, list_incidents
-from gateway.store.journal import Observation, append_group
+from gateway.store.journal import Observation
+from gateway.store.journal_writer import DatabaseJournalWriter
 from gateway.store.migrate import migrate
 from gateway.store.schema import adt_files
 from gateway.store.thresholds import insert_thresholds, supersede_users
@@ -35,6 +36,7 @@ class Gateway:
     def __init__(self, database: Database) -> None:
         self.now = START
         self._database = database
+        self._journal = DatabaseJournalWriter(database)
         self._counters = itertools.count()
         self._make()
 
@@ -56,8 +58,7 @@ class Gateway:
     async def send(self, count: int, seconds_ago: int = 0) -> None:
         """Journal and count *count* requests that were sent some seconds ago."""
         group = [self._observation(seconds_ago) for _ in range(count)]
-        async with self._database.write() as connection:
-            row_id = await append_group(connection, group, self.now)
+        row_id = await self._journal.append(group, self.now)
         await self._counting.count(group, row_id)
 
     def _observation(self, seconds_ago: int) -> Observation:

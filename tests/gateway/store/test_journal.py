@@ -1,6 +1,7 @@
 """The journal gives back what arrived, in order, and forgets no more than it is told to."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +13,13 @@ from gateway.store.journal import (
     Counted,
     JournalRow,
     Observation,
-    append_group,
     keep_counted,
     newest_group,
     prune_journal,
     read_counted,
     read_journal,
 )
+from gateway.store.journal_writer import open_journal_writer
 from tests.support.databases import opened, store_settings
 from tests.support.rows import make_observation
 from thresholds.model import Communication, CommunicationClass, UserId
@@ -41,13 +42,21 @@ OBSERVATIONS = st.builds(
 )
 
 
+async def append(database: Database, observations: Sequence[Observation], now: int) -> int:
+    """Commit one group over a writer of its own."""
+    writer = open_journal_writer(database)
+    try:
+        return await writer.append(observations, now)
+    finally:
+        writer.close()
+
+
 async def write(database: Database, *received: int) -> list[JournalRow]:
     """Write one group for each instant, each in a transaction of its own."""
     rows = []
     for number, instant in enumerate(received):
         observations = [make_observation(number)]
-        async with database.write() as connection:
-            row_id = await append_group(connection, observations, instant)
+        row_id = await append(database, observations, instant)
         rows.append(JournalRow(row_id, instant, observations))
     return rows
 
@@ -63,9 +72,8 @@ def test_groups_come_back_as_they_were(
 ) -> None:
     async def round_trip() -> None:
         async with opened(store_settings(tmp_path_factory.mktemp("store"))) as database:
-            async with database.write() as connection:
-                for group in groups:
-                    await append_group(connection, group, 100)
+            for group in groups:
+                await append(database, group, 100)
             assert [row.observations for row in await read(database)] == groups
 
     asyncio.run(round_trip())

@@ -1,0 +1,60 @@
+"""A communication is known for the horizon, by RequestID and class, and forgotten soon after."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ingest.deduplication import GENERATIONS, Deduplication, fingerprint
+from thresholds.model import Communication, CommunicationClass, UserId
+
+USER = UserId("90-B3-D5-1F-30-01-00-00")
+
+
+def communication(
+    counter: int = 1, target: str = "00-DB-12-34-56-78-90-AB", *, spc: bool = True
+) -> Communication:
+    return Communication(
+        request_id=f"{USER}:{target}:{counter}",
+        originator=USER,
+        target=target,
+        counter=counter,
+        command_variant=5 if spc else 4,
+        service_reference="7.2",
+        service_reference_variant="7.2",
+        communication_class=CommunicationClass.SPC if spc else CommunicationClass.TRANSFORM,
+    )
+
+
+def test_a_request_is_known_by_its_id_and_its_class() -> None:
+    same = communication()
+    assert fingerprint(same) == fingerprint(communication())
+    others = [communication(2), communication(target="00-DB-12-34-56-78-90-AC"), communication(spc=False)]
+    assert len({fingerprint(same), *map(fingerprint, others)}) == 4
+
+
+@given(
+    st.integers(60, 86_400),
+    st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 50)), min_size=1, max_size=60),
+)
+def test_what_came_within_the_horizon_is_known_and_what_is_older_by_an_eighth_is_not(
+    horizon: int, arrivals: list[tuple[int, int]]
+) -> None:
+    remembered = Deduplication(horizon)
+    last: dict[int, int] = {}
+    now = 1_790_000_000
+    for pause, key in arrivals:
+        now += pause
+        remembered.remember([key], now)
+        last[key] = now
+    for key, instant in last.items():
+        if now - instant < horizon:
+            assert key in remembered
+        elif now - instant > horizon + 2 * (horizon // GENERATIONS + 1):
+            assert key not in remembered
+
+
+def test_a_clock_set_back_forgets_nothing() -> None:
+    remembered = Deduplication(3600)
+    remembered.remember([1], 1_790_000_000)
+    remembered.remember([2], 1_790_000_000 - 86_400)
+    assert 1 in remembered
+    assert 2 in remembered
