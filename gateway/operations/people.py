@@ -107,25 +107,26 @@ async def everybody(database: Database) -> list[store.PersonRow]:
 
 
 class Authenticator:
-    """Knows whom an access token stands for, and remembers it for a second.
+    """Knows whom an access token stands for, and remembers machines for a second.
 
-    A token that is used a thousand times a second is looked up once; a person who is disabled loses access
-    within that second. Tokens are remembered by their hash alone.
+    An adaptor's token is used a thousand times a second and looked up once; a machine that is disabled loses
+    access within that second, a person at once. Tokens are remembered by their hash alone.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._known: dict[str, tuple[Person, float]] = {}
+        self._machines: dict[str, tuple[Person, float]] = {}
 
     async def person(self, token: str) -> Person:
         """Return who *token* stands for; raise `NotAuthenticated` where it is not known."""
         digest, now = _hash(token), self._clock()
-        known = self._known.get(digest)
+        known = self._machines.get(digest)
         if known is not None and 0 <= now - known[1] < REMEMBERED_SECONDS:
             return known[0]
         person = await authenticate(self._database, token)
-        if len(self._known) >= REMEMBERED_TOKENS:
-            self._known.clear()
-        self._known[digest] = (person, now)
+        if person.roles == {Role.ADAPTOR}:
+            if len(self._machines) >= REMEMBERED_TOKENS:
+                self._machines.clear()
+            self._machines[digest] = (person, now)
         return person

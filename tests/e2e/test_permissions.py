@@ -41,6 +41,7 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
     ("get", "/metrics"): None,
+    ("get", "/api/v1/openapi.json"): None,
 }
 """Who may use each route, written down a second time; None stands for anybody at all."""
 

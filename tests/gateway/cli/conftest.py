@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from gateway.cli import main
-from tests.support.daemon import ROOT, Daemon
+from tests.support.adt import ROOT
+from tests.support.daemon import Daemon
 
 
 class Ran(msgspec.Struct, frozen=True):

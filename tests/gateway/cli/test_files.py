@@ -9,9 +9,10 @@ import pytest
 from tests.gateway.cli.conftest import Ran, Run
 from tests.support.adt import adt_text
 from tests.support.api import wait_for
-from tests.support.daemon import OTHER_SUPPLIER, Daemon, row
+from tests.support.daemon import Daemon, row
 from tests.support.duis_messages import DEVICE_ID
 from tests.support.softhsm import needs_softhsm
+from tests.support.with_people import OTHER_SUPPLIER
 
 As = Callable[..., Ran]
 
