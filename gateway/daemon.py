@@ -17,7 +17,7 @@ from aiohttp import web
 from gateway import tasks
 from gateway.alerts.channels import Channel, FileChannel, MqttChannel
 from gateway.alerts.dispatcher import Dispatcher
-from gateway.clock import Clock, system_clock
+from gateway.clock import SteadyClock
 from gateway.errors import Conflict
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -66,10 +66,10 @@ def run_daemon(settings: Settings, announce: Announce) -> None:
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, announce, system_clock))
+        runner.run(_serve(settings, announce, SteadyClock()))
 
 
-async def _serve(settings: Settings, announce: Announce, clock: Clock) -> None:
+async def _serve(settings: Settings, announce: Announce, clock: SteadyClock) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -101,9 +101,15 @@ class Parts:
     """The parts of a running daemon."""
 
     def __init__(
-        self, settings: Settings, database: Database, rules: FileRules, token: Token | None, clock: Clock
+        self,
+        settings: Settings,
+        database: Database,
+        rules: FileRules,
+        token: Token | None,
+        clock: SteadyClock,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self.health = Health()
         self._broker = (
             Broker(settings.mqtt, settings.instance, self._on_message, self._retry_broker)
@@ -125,7 +131,7 @@ class Parts:
         self._signing = Signing(
             database, token, trust, container, self.health, clock, on_signed=self._delivery.ring
         )
-        self._in_force = InForce(database, rules, self._counting, clock)
+        self._in_force = InForce(database, rules, self._counting, self.health, clock)
         self._services = Services(
             database=database,
             clock=clock,
@@ -163,6 +169,7 @@ class Parts:
             running = [
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
+                tasks.start(group, "clock", self._watch_clock()),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
@@ -180,6 +187,18 @@ class Parts:
                 log.info("stopping")
             for task in running:
                 task.cancel()
+
+    async def _watch_clock(self) -> None:
+        """Say when the system's clock jumps; the count goes on by its own."""
+        jumped = False
+        while True:
+            jump = self._clock.jump
+            detail = f"the system's clock was set by {jump:.0f} s; restart when it is right" if jump else ""
+            self.health.report("clock", works=not jump, detail=detail, needed=False)
+            if jump and not jumped:
+                log.error("clock_jumped", seconds=round(jump))
+            jumped = bool(jump)
+            await asyncio.sleep(1.0)
 
     async def _watch_broker(self, broker: Broker) -> None:
         while True:
@@ -209,7 +228,7 @@ class Parts:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Parts]:
+async def _parts(settings: Settings, database: Database, clock: SteadyClock) -> AsyncIterator[Parts]:
     token = Token(token_config(settings.token, settings.data_directory)) if settings.token else None
     try:
         parts = Parts(settings, database, load_rules(settings), token, clock)

@@ -32,6 +32,7 @@ def set_faults(table: Table, profile: Profile) -> Iterator[Fault]:
     if table.is_whole:  # else the standing row may be the one that cannot be read
         yield from _without_standing(table, profile, standing, exceptions)
     yield from _mixed(table, profile, standing)
+    yield from _too_early(table, profile, standing, exceptions)
 
 
 def _entries(table: Table) -> Iterator[tuple[int, _Key, int, int | None]]:
@@ -90,12 +91,32 @@ def _mixed(table: Table, profile: Profile, standing: dict[_Key, tuple[int, int]]
         text = format_instant(start, profile.instant_format)
         complaint = Complaint(
             "mixed_effective_from",
-            f"{text} differs from line {next(iter(lines.values()))}: standing thresholds begin at different times",
-            "let all standing thresholds of a file begin at one time",
+            f"{text} differs from line {next(iter(lines.values()))}: a file comes into force as a whole, and what it"
+            " replaces ends then",
+            "let all standing thresholds of a file begin at one time, or split the file",
             text,
             profile.rules.mixed_effective_from,
         )
         yield table.fault(complaint, line, Field.EFFECTIVE_FROM)
+
+
+def _too_early(
+    table: Table, profile: Profile, standing: dict[_Key, tuple[int, int]], exceptions: _Exceptions
+) -> Iterator[Fault]:
+    """Yield each exception that begins before the file comes into force, with its standing thresholds."""
+    in_force = min((start for start, _ in standing.values()), default=0)
+    for found in exceptions.values():
+        for start, _, line in found:
+            if start < in_force:
+                text = format_instant(start, profile.instant_format)
+                begins = format_instant(in_force, profile.instant_format)
+                complaint = Complaint(
+                    "exception_too_early",
+                    f"the exception begins before the file comes into force, with its standing thresholds, at {begins}",
+                    "let it begin then or later, or submit it with the file that is in force at that time",
+                    text,
+                )
+                yield table.fault(complaint, line, Field.EFFECTIVE_FROM)
 
 
 def _duplicate(earlier: int) -> Complaint:

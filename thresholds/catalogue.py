@@ -18,7 +18,7 @@ _ORDINARY: Final = frozenset({1, 2, 3})
 _DCC_ONLY: Final = 8
 _TRANSFORM: Final = 4
 _SIGNED: Final = frozenset({5, 6, 7})
-_FIRMWARE: Final = frozenset({"11.1", "11.4"})
+FIRMWARE_UPDATES: Final = frozenset({"11.1", "11.4"})
 _YES: Final = {"yes": True, "no": False}
 
 
@@ -103,7 +103,7 @@ class Catalogue:
         A firmware update (SRV 11.1, 11.4) is sent to the DCC and names the devices in its list: at least one,
         also where the list was not seen. Any other request that addresses the DCC names none.
         """
-        if variant in _FIRMWARE:
+        if variant in FIRMWARE_UPDATES:
             return max(1, listed)
         known = self._variants.get(variant)
         return 0 if known and known.non_device else 1

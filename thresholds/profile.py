@@ -91,7 +91,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     warning_equals_quarantine: Severity = Severity.WARNING
     effective_from_in_past: Severity = Severity.WARNING
-    mixed_effective_from: Severity = Severity.WARNING
+    mixed_effective_from: Severity = Severity.ERROR
     exception_without_standing: Severity = Severity.ERROR
     spc_not_critical: Severity = Severity.ERROR
     sr_for_critical: Severity = Severity.WARNING

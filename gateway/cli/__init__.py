@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.output import fail
+from gateway.cli.output import fail, wants_json
 from gateway.errors import ExitCode, GatewayError
 
 VERBS: Final = {
@@ -41,6 +41,22 @@ VERBS: Final = {
 
 class Verbs(click.Group):
     """A group that knows its verbs without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; every error of ours ends here, while it is known whether JSON was asked for."""
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            return fail(error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return fail(GatewayError("system_error", str(error), "Correct the path, or the rights to it."))
+        except click.UsageError as error:
+            if not wants_json():
+                raise
+            fail(GatewayError("usage", error.format_message(), f"See: {ctx.command_path} VERB --help"))
+            return ExitCode.USAGE
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order in which they are used."""
@@ -75,7 +91,7 @@ class Verbs(click.Group):
 def cli(ctx: click.Context, config: Path) -> None:
     """Check, sign and monitor Anomaly Detection Thresholds as one chain of evidence.
 
-    Data goes to standard output, talk to standard error. Verbs that ask the daemon use ADT_GATEWAY_URL and
+    Data goes to standard output, talk to standard error; after --json an error is one line of JSON there. Verbs that ask the daemon use ADT_GATEWAY_URL and
     ADT_GATEWAY_TOKEN (or ADT_GATEWAY_TOKEN_FILE).
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 invalid input, 4 breach found, 5 not permitted,
@@ -85,7 +101,7 @@ def cli(ctx: click.Context, config: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line; every error of ours ends here."""
+    """Run the command line and end the process with its exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
         # A file's name may hold bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -97,12 +113,8 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     except click.Abort:
         sys.exit(130)
-    except GatewayError as error:
-        sys.exit(fail(error))
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep the interpreter from complaining at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.FAILED)
-    except OSError as error:
-        sys.exit(fail(GatewayError("system_error", str(error), "Correct the path, or the rights to it.")))
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)

@@ -11,6 +11,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.health import Health
+from gateway.ingest.journal_reader import read_unique
 from gateway.ingest.recorder import ExcessRequest, Recorder
 from gateway.metrics import BREACHES, MISPLACED, OPEN_EPISODES, THRESHOLDS_IN_FORCE
 from gateway.store.database import Database
@@ -22,7 +23,6 @@ from gateway.store.journal import (
     newest_group,
     prune_journal,
     read_counted,
-    read_journal,
 )
 from gateway.store.thresholds import thresholds_in_force
 from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate
@@ -70,29 +70,33 @@ class Counting:
             newest = await newest_group(connection)
             self._counted = await read_counted(connection)
             episodes = await read_open_episodes(connection, self._counted.evaluated_at - LATENESS)
-        since = (now if newest is None else min(now, newest.received_at)) - self._horizon()
+        since = (now if newest is None else min(now, newest.received_at)) - self._horizon(self._thresholds)
         reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
+        if reached > now + LATENESS:
+            log.error("clock_was_ahead", seconds=reached - now)
+            reached = now
+            self._counted = Counted(self._counted.journal_id, now)
         self._monitor = Monitor(self._thresholds, reached)
         counts: Counter[tuple[Kind, int, int]] = Counter()
         last: JournalRow | None = None
-        async for row in read_journal(self._database, since):
+        async for row in read_unique(self._database, since, self._deduplication_seconds):
             yield row
             if last is not None:
                 counts.update(map(_place, last.observations))
             last = row
-        if last is not None and self._counted.covers(last):
+        if last is not None and (self._counted.covers(last) or last.received_at > now + LATENESS):
             counts.update(map(_place, last.observations))
             last = None
         self._seed(counts)
         await self._record(self._monitor.restore(episodes), ())
-        if last is not None:
+        if last is not None and last.observations:
             await self.count(last.observations, last.id)
         await self.tick()
         self._show()
         log.info("recovered", thresholds=len(self._thresholds), episodes=len(episodes))
 
-    def _horizon(self) -> int:
-        longest = max((t.period.seconds for t in self._thresholds), default=0)
+    def _horizon(self, thresholds: Sequence[Threshold]) -> int:
+        longest = max((t.period.seconds for t in thresholds), default=0)
         return max(longest + 2 * LATENESS, self._deduplication_seconds)
 
     def _seed(
@@ -130,23 +134,27 @@ class Counting:
             await self._prune()
 
     async def replace_thresholds(self) -> None:
-        """Take the thresholds that are in force now from the store; counts and episodes that stay, stay."""
-        async with self._database.read() as connection:
-            self._thresholds = await thresholds_in_force(connection)
+        """Take the thresholds that are in force now from the store; counts and episodes that stay, stay.
+
+        Everything that can fail comes first: the monitor changes when all that it needs is there. Raises
+        `Unavailable`, and then nothing has changed; call it again.
+        """
         async with self._lock:
+            async with self._database.read() as connection:
+                thresholds = await thresholds_in_force(connection)
+            counts: Counter[tuple[Kind, int, int]] = Counter()
+            if {t.key for t in thresholds} - {t.key for t in self._thresholds}:
+                since = int(self._clock()) - self._horizon(thresholds)
+                # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
+                counted = self._counted.journal_id
+                async for row in read_unique(self._database, since, self._deduplication_seconds, counted):
+                    counts.update(map(_place, row.observations))
             now = int(self._clock())
             self._reach(now)
-            replaced = self._monitor.replace(self._thresholds, now)
-            await self._record(replaced.changes, (), always=True)
-            if replaced.added:
-                counts: Counter[tuple[Kind, int, int]] = Counter()
-                # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
-                async for row in read_journal(
-                    self._database, now - self._horizon(), self._counted.journal_id
-                ):
-                    counts.update(map(_place, row.observations))
-                self._seed(counts, frozenset(replaced.added))
-            await self._record(self._monitor.advance(now), ())
+            self._thresholds = thresholds
+            replaced = self._monitor.replace(thresholds, now)
+            self._seed(counts, frozenset(replaced.added))
+            await self._record((*replaced.changes, *self._monitor.advance(now)), (), always=True)
             self._show()
 
     def rates(self) -> Iterator[Rate]:
@@ -189,9 +197,9 @@ class Counting:
 
     async def _prune(self) -> None:
         self._pruned_at = self._clock()
-        oldest = int(self._clock()) - max(LONGEST_PERIOD + 2 * LATENESS, self._deduplication_seconds)
+        keep = max(LONGEST_PERIOD + 2 * LATENESS, self._deduplication_seconds)
         async with self._database.write() as connection:
-            pruned = await prune_journal(connection, oldest)
+            pruned = await prune_journal(connection, int(self._clock()), keep)
         if pruned:
             log.info("journal_pruned", rows=pruned)
 

@@ -14,6 +14,7 @@ from lxml.etree import _Element
 
 from gateway.ingest.document import read_document
 from gateway.ingest.errors import IngestError, shown
+from thresholds.catalogue import FIRMWARE_UPDATES, load_catalogue
 from thresholds.model import Communication, CommunicationClass, UserId
 
 Classify = Callable[[int, str], CommunicationClass]
@@ -36,6 +37,7 @@ _OF_RESPONSES: Final = frozenset(
     for name in ("ResponseMessage", "SMETS1ResponseMessage", "DeviceAlertMessage", "DCCAlertMessage")
 )
 """What the body of a Response holds (DUIS 5.4)."""
+_DEVICES: Final = f"{{{NAMESPACE}}}DeviceIDList"
 _XML_SPACE: Final = " \t\r\n"
 
 _EUI64: Final = "-".join(["[0-9A-Fa-f][0-9A-Fa-f]"] * 8)  # written out: twice as fast as a repeat
@@ -62,14 +64,18 @@ def read_service_request(data: bytes, classify: Classify, encoding: str | None =
     header, body = _parts(root)
     _check_body(body)
     request_id, command_variant, reference, variant = _field_texts(header)
-    message = communication(request_id, read_command_variant(command_variant), variant, classify)
+    command = read_command_variant(command_variant)
+    listed = _listed_devices(body) if variant in FIRMWARE_UPDATES else 0
+    message = communication(request_id, command, variant, classify, listed)
     if reference != message.service_reference:
         _check_reference(reference, variant)
     return message
 
 
-def communication(request_id: str, command_variant: int, variant: str, classify: Classify) -> Communication:
-    """Return the communication of these header values, in normal form.
+def communication(
+    request_id: str, command_variant: int, variant: str, classify: Classify, listed: int = 0
+) -> Communication:
+    """Return the communication of these header values, in normal form; *listed* devices stand in its body.
 
     Raises IngestError: `request_id_malformed`, `service_reference_malformed`.
     """
@@ -86,7 +92,14 @@ def communication(request_id: str, command_variant: int, variant: str, classify:
         service_reference_of(variant),
         variant,
         classify(command_variant, variant),
+        load_catalogue().devices(variant, listed),
     )
+
+
+def _listed_devices(body: _Element) -> int:
+    """Return how many devices a firmware update names: EUI-64s joined by commas (`DeviceIDList`)."""
+    listed = body[0].findtext(_DEVICES) or ""
+    return len([device for device in listed.split(",") if device.strip(_XML_SPACE)])
 
 
 @functools.lru_cache(maxsize=512)

@@ -1,7 +1,7 @@
 """Reads one line of NDJSON: the header of a service request, or the request itself as a string."""
 
 import datetime as dt
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,9 @@ from thresholds.model import Communication
 
 LINE_MAX_BYTES: Final = DOCUMENT_MAX_BYTES + 1024 * 1024
 """One document and what its quotes and line ends take as JSON."""
+
+DEVICES_MAX: Final = 50_000
+"""Devices that one firmware update can name (DUIS 5.4, `DeviceIDList`: 1,199,999 characters)."""
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND: Final = dt.timedelta(milliseconds=1)
@@ -31,6 +34,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     service_reference_variant: str | None = None
     duis: str | None = None
     observed_at: str | None = None
+    devices: Annotated[int, msgspec.Meta(ge=0, le=DEVICES_MAX)] = 0
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -39,8 +43,8 @@ _decode = msgspec.json.Decoder(_Line).decode
 def read_header_line(line: bytes, classify: Classify) -> HeaderLine:
     """Return the communication of one line and when it was observed.
 
-    A line is `{"request_id","command_variant","service_reference_variant","observed_at"}` or
-    `{"duis","observed_at"}`; `observed_at` is UTC as in RFC 3339 (`2026-12-01T00:00:00Z`) and may be
+    A line is `{"request_id","command_variant","service_reference_variant","observed_at"}`, for a firmware
+    update with `"devices"` (how many its list names), or `{"duis","observed_at"}`; `observed_at` is UTC as in RFC 3339 (`2026-12-01T00:00:00Z`) and may be
     absent. Raises IngestError: `too_large`, `line_malformed`, `field_missing`, `observed_at_malformed`,
     and what `read_service_request` raises.
     """
@@ -56,14 +60,14 @@ def read_header_line(line: bytes, classify: Classify) -> HeaderLine:
 def _communication(fields: _Line, classify: Classify) -> Communication:
     header = (fields.request_id, fields.command_variant, fields.service_reference_variant)
     if fields.duis is None:
-        return _of_header(*header, classify)
+        return _of_header(*header, classify, fields.devices)
     if header != (None, None, None):
         raise _malformed("duis and header fields")  # noqa: TRY003 - the message is made in one place
     return read_service_request(fields.duis.encode(), classify, encoding="UTF-8")
 
 
 def _of_header(
-    request_id: str | None, command_variant: int | None, variant: str | None, classify: Classify
+    request_id: str | None, command_variant: int | None, variant: str | None, classify: Classify, devices: int
 ) -> Communication:
     if request_id is None:
         raise _missing("request_id")
@@ -71,7 +75,7 @@ def _of_header(
         raise _missing("command_variant")
     if variant is None:
         raise _missing("service_reference_variant")
-    return communication(request_id, read_command_variant(f"{command_variant:d}"), variant, classify)
+    return communication(request_id, read_command_variant(f"{command_variant:d}"), variant, classify, devices)
 
 
 def _observed_at_ms(text: str | None) -> int | None:

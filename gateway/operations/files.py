@@ -24,8 +24,8 @@ from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from thresholds.adt_file import AdtCheck
 
-FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.csv")
-"""Plain names alone: they become names of files in the delivery folder."""
+FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+"""Plain names alone: they become names of files in the delivery folder. The profile says more of them."""
 
 FAULTS_RECORDED: Final = 20
 """Faults that the audit record of a refused file lists; the person gets all of them."""
@@ -60,7 +60,9 @@ class Files:
         """
         person.require(Action.SUBMIT_FILE)
         if not FILE_NAME.fullmatch(name):
-            remedy = "Use letters, digits, dot, hyphen and underscore, ending in .csv."
+            remedy = (
+                "Use letters, digits, dot, hyphen and underscore, 120 at most; begin with a letter or digit."
+            )
             raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
         now = self._clock()
         check = await asyncio.to_thread(self._rules.check, name, data, int(now))
@@ -75,7 +77,7 @@ class Files:
             file_id = await insert_file(
                 connection,
                 name=name,
-                profile=self._rules.profile.id,
+                profile=self._rules.profile.label,
                 sha256=check.sha256,
                 content=data,
                 row_count=len(check.thresholds),

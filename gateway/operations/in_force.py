@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import Unavailable
+from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.operations.rules import FileRules
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
@@ -32,13 +33,17 @@ TICK_SECONDS: Final = 0.25
 class InForce:
     """Brings files into force and lets time pass for the count."""
 
-    def __init__(self, database: Database, rules: FileRules, counting: Counting, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, rules: FileRules, counting: Counting, health: Health, clock: Clock
+    ) -> None:
         self._database = database
+        self._health = health
         self._rules = rules
         self._counting = counting
         self._clock = clock
         self._due_at = 0
         self._rung = False
+        self._stale = False
 
     def ring(self) -> None:
         """Say that a file was acknowledged."""
@@ -59,7 +64,16 @@ class InForce:
         if self._rung or now >= self._due_at:
             self._rung = False
             self._due_at = await self.bring_due(now)
+        if self._stale:
+            await self._replace()
         await self._counting.tick()
+
+    async def _replace(self) -> None:
+        """Let the count follow what is in force; until that is done it says so, and is tried again."""
+        self._health.report("thresholds", works=False, detail="a file in force is not counted against yet")
+        await self._counting.replace_thresholds()
+        self._stale = False
+        self._health.report("thresholds", works=True)
 
     async def bring_due(self, now: int) -> int:
         """Bring every acknowledged file that is due into force; return when to look again."""
@@ -68,8 +82,7 @@ class InForce:
         due = [file for file in acknowledged if file.effective_from <= now]
         for file in sorted(due, key=lambda file: (file.effective_from, file.id)):
             await self._bring(file, now)
-        if due:
-            await self._counting.replace_thresholds()
+            self._stale = True
         coming = [file.effective_from for file in acknowledged if file.effective_from > now]
         return min([*coming, now + 60])
 

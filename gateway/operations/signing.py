@@ -158,7 +158,8 @@ class Signing:
         try:
             artefact = await self._token.sign(content, self._container)
             trust = await asyncio.to_thread(self._trust_file.read_bytes)
-            verdict = verify(
+            verdict = await asyncio.to_thread(
+                verify,
                 content,
                 artefact.signature,
                 trust,

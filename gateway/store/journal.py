@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
 from gateway.store.schema import counted, journal
 from thresholds.model import Communication
 
-PAGE = 500
-"""Journal rows read at once."""
+PAGE = 50
+"""Journal rows read at once: of up to 5,000 communications each."""
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -89,7 +89,12 @@ async def read_counted(connection: AsyncConnection) -> Counted:
     return Counted(*row)
 
 
-async def prune_journal(connection: AsyncConnection, before: int) -> int:
-    """Delete the groups received before *before*; return how many."""
+async def prune_journal(connection: AsyncConnection, now: int, keep_seconds: int) -> int:
+    """Delete the groups more than *keep_seconds* older than *now*; return how many.
+
+    Where the clock runs ahead, the newest group says what time it is: a wrong clock must not empty the journal.
+    """
+    newest = (await connection.execute(select(func.max(journal.c.received_at)))).scalar_one()
+    before = min(now, newest or now) - keep_seconds
     result = await connection.execute(delete(journal).where(journal.c.received_at < before))
     return int(result.rowcount)

@@ -1,12 +1,13 @@
 """ADT files over HTTP."""
 
+import hashlib
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from gateway.access import Action, Person
-from gateway.errors import InvalidInput, NotFound, TooLarge
+from gateway.errors import GatewayError, InvalidInput, NotFound, TokenUnavailable, TooLarge
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
@@ -115,6 +116,11 @@ async def get_file_part(request: web.Request) -> web.Response:
     if data is None:
         msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
         raise NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
+    if part == "content" and hashlib.sha256(data).hexdigest() != file.sha256:
+        msg = f"the stored bytes of ADT file {file.id} are not those that were submitted"
+        raise GatewayError(
+            "stored_bytes_changed", msg, "Somebody changed the database: adt-gateway audit verify"
+        )
     names = {"content": file.name, "signature": file.signature_name, "receipt": f"{file.name}.receipt.json"}
     headers = {
         "Content-Disposition": f'attachment; filename="{names[part]}"',
@@ -129,7 +135,12 @@ async def approve(request: web.Request) -> web.Response:
     person = await asker(request)
     services = request.app[SERVICES]
     file = await services.files.approve(person, path_number(request))
-    file = await services.signing.sign(file.id)
+    try:
+        file = await services.signing.sign(file.id)
+    except TokenUnavailable as error:
+        msg = f"ADT file {file.id} is approved and on record, but not signed yet: {error.message}"
+        remedy = f"{error.remedy} It is signed by itself once the token works, or when it is approved again."
+        raise TokenUnavailable(error.code, msg, remedy) from error
     if file.state is FileState.SIGNED:
         file = await services.delivery.deliver(file.id)
     return json_answer(shown(file))

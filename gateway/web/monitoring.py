@@ -15,6 +15,7 @@ from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
 from gateway.web.services import SERVICES
 from thresholds.breach import Rate
+from thresholds.forecast import Forecast
 from thresholds.instant import format_instant
 from thresholds.model import Level, Threshold
 from thresholds.period import format_period
@@ -80,7 +81,18 @@ def _shown_rate(rate: Rate) -> dict[str, Any]:
         "warning": threshold and threshold.warning,
         "quarantine": threshold and threshold.quarantine,
         "headroom": rate.headroom(Level.QUARANTINE),
+        "time_to_breach": _shown_forecast(rate.time_to_breach(Level.QUARANTINE)),
         "file_id": threshold and threshold.file_id,
+    }
+
+
+def _shown_forecast(forecast: Forecast) -> dict[str, Any]:
+    """Return when the quarantine level will be passed at the present slope: seconds from now."""
+    return {
+        "seconds": forecast.seconds,
+        "earliest": forecast.earliest,
+        "latest": forecast.latest,
+        "confidence": forecast.confidence,
     }
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.recorder import Recorder
@@ -199,3 +201,44 @@ async def test_restarts_change_neither_counts_nor_breaches(
         found = [(i.level, i.opened_at) for i in await broken.incidents()]
         assert len(found) == len(set(found))
         assert set(found) <= expected
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+async def test_a_store_that_is_away_while_thresholds_change_loses_no_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Whichever read fails, the thresholds or the journal: nothing has changed, and the next try does it all."""
+    async with gateway(tmp_path) as running:
+        await running.send(7)
+        reads = itertools.count(1)
+        read = running._database.read
+
+        def read_but_once() -> AbstractAsyncContextManager[AsyncConnection]:
+            if next(reads) == failing:
+                raise Unavailable("store_unavailable", "the store is away", "")
+            return read()
+
+        monkeypatch.setattr(running._database, "read", read_but_once)
+        with pytest.raises(Unavailable):
+            await running.put_in_force(3, 5)
+        assert running._counting.thresholds == ()
+        await running._counting.replace_thresholds()
+        assert running.count == 7
+        assert [incident.level for incident in await running.incidents()] == ["quarantine"]
+
+
+async def test_a_group_whose_commit_was_answered_by_silence_counts_once_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    """The row is there, the sender was told that it is not, and sent it again: the journal holds it twice."""
+    async with gateway(tmp_path) as running:
+        await running.put_in_force(100, 200)
+        group = [running._observation(0), running._observation(0)]
+        await running._journal.append(group, running.now)
+        row_id = await running._journal.append(group, running.now)
+        await running._counting.count(group, row_id)
+        assert running.count == 2
+        await running.restart()
+        assert running.count == 2
+        await running.put_in_force(50, 60)
+        assert running.count == 2

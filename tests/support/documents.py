@@ -30,7 +30,7 @@ EXIT_MEANINGS: Final = re.compile(r"(\d+) ([a-z ]+?)(?:,|\.$)")
 RULE_TEXTS: Final = {
     "warning_equals_quarantine": "The warning level is as high as the quarantine level: no warning comes first.",
     "effective_from_in_past": "The row would have come into force before now.",
-    "mixed_effective_from": "The rows of one User ID come into force at different times.",
+    "mixed_effective_from": "Standing thresholds begin at different times: the file comes into force, and replaces, at the earliest.",
     "exception_without_standing": "An exception replaces a standing threshold that is not there.",
     "spc_not_critical": "`SPC`, `TRANSFORM` or `S1C` for a service that has no critical variant.",
     "sr_for_critical": "`SR` for a service that has critical variants alone: nothing would be counted.",

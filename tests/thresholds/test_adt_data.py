@@ -43,6 +43,7 @@ FOUND: dict[str, tuple[tuple[int, int, str], ...]] = {
     "effective-from-in-past": ((2, 7, "effective_from_in_past"),),
     "effective-to-not-after-from": ((3, 8, "effective_to_not_after_from"),),
     "empty": ((0, 0, "empty_file"),),
+    "exception-too-early": ((3, 7, "exception_too_early"),),
     "exception-without-standing": ((2, 8, "exception_without_standing"),),
     "formula": (
         (2, 2, "formula"),
@@ -105,7 +106,6 @@ FOUND: dict[str, tuple[tuple[int, int, str], ...]] = {
 
 WARNINGS = {
     "effective_from_in_past",
-    "mixed_effective_from",
     "no_final_newline",
     "sr_for_critical",
     "warning_equals_quarantine",

@@ -52,7 +52,7 @@ def test_a_verified_profile_is_shown_by_its_id() -> None:
         ("verified = false", 'verified = "no"', "$.verified"),
         ("[constants]", "[constants]\nuser = 'x'", "`user` - at `$.constants`"),
         ("[rules]", "[rules]\nformula = 'off'", "`formula` - at `$.rules`"),
-        ('mixed_effective_from = "warning"', 'mixed_effective_from = "loud"', "$.rules.mixed_effective_from"),
+        ('mixed_effective_from = "error"', 'mixed_effective_from = "loud"', "$.rules.mixed_effective_from"),
         ('field = "period"', 'field = "time"', "$.columns[3].field"),
         ('field = "period"', "", "column 'Period' needs exactly one"),
         ('field = "period"', 'field = "period"\nconstant = "PT1H"', "column 'Period' needs exactly one"),

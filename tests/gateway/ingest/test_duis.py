@@ -148,6 +148,29 @@ def test_the_service_reference_is_the_first_two_parts_of_the_variant(variant: st
     assert service_reference_of(variant) == reference
 
 
+@pytest.mark.parametrize(
+    ("variant", "body", "devices"),
+    [
+        ("7.4", "<ReadSupplyStatus/>", 1),
+        ("8.2", "<ReadInventory/>", 0),
+        ("11.1", "<UpdateFirmware><DeviceIDList>{}</DeviceIDList></UpdateFirmware>", 3),
+        ("11.4", "<UpdatePPMIDFirmware><DeviceIDList>{}</DeviceIDList></UpdatePPMIDFirmware>", 3),
+        ("11.1", "<UpdateFirmware/>", 1),
+        ("7.4", "<UpdateFirmware><DeviceIDList>{}</DeviceIDList></UpdateFirmware>", 1),
+    ],
+)
+def test_a_request_names_the_devices_of_its_list_or_its_target(variant: str, body: str, devices: int) -> None:
+    listed = "00-DB-12-34-56-78-90-A0,00-DB-12-34-56-78-90-A1,00-DB-12-34-56-78-90-A2"
+    header = (
+        f"<RequestID>{ID}</RequestID><CommandVariant>1</CommandVariant><ServiceReference>"
+        f"{service_reference_of(variant)}</ServiceReference><ServiceReferenceVariant>{variant}</ServiceReferenceVariant>"
+    )
+    text = (
+        f'<Request xmlns="{NAMESPACE}"><Header>{header}</Header><Body>{body.format(listed)}</Body></Request>'
+    )
+    assert read(text.encode()).devices == devices
+
+
 def test_6_20_may_be_filed_under_6_2_and_is_counted_as_6_20() -> None:
     assert read(service_request(ID, 1, "6.2", "6.20.1")).service_reference == "6.20"
 
@@ -223,4 +246,5 @@ def test_a_request_in_any_spelling_reads_back_exactly(data: st.DataObject) -> No
         service_reference_of(variant),
         variant,
         classify(command_variant, variant),
+        0 if variant == "8.14.1" else 1,
     )

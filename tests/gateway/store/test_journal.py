@@ -113,9 +113,16 @@ async def test_a_group_that_arrives_while_the_journal_is_read_is_read_too(
 async def test_pruning_takes_what_is_older_and_no_more(database: Database) -> None:
     rows = await write(database, 100, 101, 102)
     async with database.write() as connection:
-        assert await prune_journal(connection, 102) == 2
-        assert await prune_journal(connection, 102) == 0
+        assert await prune_journal(connection, now=102, keep_seconds=0) == 2
+        assert await prune_journal(connection, now=102, keep_seconds=0) == 0
     assert await read(database) == rows[2:]
+
+
+async def test_a_clock_that_runs_ahead_prunes_nothing(database: Database) -> None:
+    rows = await write(database, 100, 101, 102)
+    async with database.write() as connection:
+        assert await prune_journal(connection, now=100 + 40 * 86_400, keep_seconds=86_400) == 0
+    assert await read(database) == rows
 
 
 async def test_reading_ends_at_the_last_group_asked_for(database: Database) -> None:
