@@ -17,6 +17,7 @@ async def main(settings: Settings, count: int) -> None:
     for number in range(count):
         async with database.write() as connection:
             await append_record(connection, Entry("other", "test.written", f"other/{number}"), time.time())
+        await asyncio.sleep(0.003)  # lets the other process in between
     await database.close()
 
 
