@@ -20,15 +20,16 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@.ci/packages test
+	@.ci/packages bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What the daemon writes to var/ stays: evidence and keys.
 clean:
-	rm -rf .venv var dist .coverage*
+	rm -rf .venv dist .coverage .coverage.* htmlcov var/demo
 
 $(STAMP): .ci/requirements.lock pyproject.toml .ci/packages
 	@PYTHON=$(PYTHON) .ci/packages base

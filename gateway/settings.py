@@ -103,7 +103,7 @@ class Ingest(Section):
     """How requests are taken in."""
 
     queue_limit: int = Field(
-        20_000, ge=100, description="Communications that may wait; above it senders get 503."
+        20_000, ge=10_000, description="Communications that may wait; above it senders get 503."
     )
     group_milliseconds: float = Field(
         0.0,

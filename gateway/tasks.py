@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import structlog
 
+from gateway.errors import GatewayError
+
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE: Final = 0.5
@@ -23,13 +25,18 @@ async def supervise(
 ) -> None:
     """Run *work* for ever: where it fails, say so and start it again after a pause.
 
-    For the parts whose trouble must stay their own, such as one alert channel.
+    For the parts whose trouble must stay their own, such as one alert channel. What is expected, a
+    `GatewayError`, is one line of the log; anything else comes with its traceback.
     """
     pause = FIRST_PAUSE
     while True:
         started = asyncio.get_running_loop().time()
         try:
             await work()
+        except GatewayError as error:
+            log.warning(
+                "task_failed", task=name, code=error.code, error=error.message, again_in_seconds=pause
+            )
         except Exception:
             log.exception("task_failed", task=name, again_in_seconds=pause)
         if asyncio.get_running_loop().time() - started > longest_pause:

@@ -81,6 +81,15 @@ def write_private(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in *folder* to the disk: a file is lost with its name (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class _Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
     salt: bytes
@@ -112,6 +121,7 @@ class Refusals:
         fresh.unlink(missing_ok=True)
         write_private(fresh, msgspec.json.encode(known[-_FINGERPRINTS:]))
         fresh.replace(self._path)
+        _sync_folder(self._path.parent)
 
     def _read(self) -> list[_Fingerprint]:
         try:

@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from gateway.operations.rules import load_rules
 from gateway.settings import Settings, load_settings
-from tests.support.documents import BLOCKS, ROOT, documents, marked, rewritten
+from tests.support.documents import BLOCKS, ROOT, documents, figures, marked, rewritten, with_figures
 from thresholds.profile import Rules, parse_profile
 
 DOCUMENTS = documents()
@@ -54,6 +55,58 @@ def test_a_stale_block_is_noticed_and_made_anew(name: str) -> None:
 def test_a_block_that_is_not_closed_or_is_there_twice_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="verbs"):
         rewritten(text)
+
+
+MEASURED = {
+    "load": 0.5,
+    "figures": [
+        {
+            "what": "one",
+            "against": "a peer",
+            "ours": 1937189,
+            "unit": "per second",
+            "aim": 0.8,
+            "at_least": True,
+        }
+        | {"peer": 2000000, "note": "", "value": 0.9685945, "reached": True},
+        {"what": "two", "against": "", "ours": 180.0, "unit": "milliseconds", "aim": 150, "at_least": False}
+        | {"peer": None, "note": "", "value": 180.0, "reached": False},
+    ],
+}
+
+
+def test_figures_are_written_as_they_were_measured() -> None:
+    one, two = figures(MEASURED).splitlines()[2:]
+    assert one == "| one | a peer | 0.969 times (1 937 189 per second) | at least 0.8 times |"
+    assert two == "| two | nothing | 180 milliseconds | at most 150 milliseconds, **missed** |"
+
+
+def test_figures_go_where_they_belong_and_stay_there() -> None:
+    text = "before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n"
+    new = with_figures(text, figures(MEASURED))
+    assert "old" not in new
+    assert "1 937 189" in new
+    assert new.startswith("before\n")
+    assert new.endswith("after\n")
+    assert rewritten(new) == new
+    assert with_figures("no place\n", "x") == "no place\n"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
+    assert re.findall(r"FIGURE-\w+|TODO|TBD", path.read_text("utf-8")) == []
+
+
+def test_make_clean_leaves_evidence_and_keys(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in (".venv/x", "dist/x", "var/demo/x", "var/gateway.sqlite", "var/token/key", "config/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".coverage.host").touch()
+    (tmp_path / ".coveragerc").touch()
+    subprocess.run(["make", "-C", tmp_path, "clean"], check=True, capture_output=True)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"Makefile", ".coveragerc", "var/gateway.sqlite", "var/token/key", "config/x"}
 
 
 def test_the_settings_table_has_every_setting() -> None:

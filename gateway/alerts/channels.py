@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from gateway.alerts.message import decode
+from gateway.durable import make_folder, sync_folder
 from gateway.mqtt import Broker
 
 
@@ -50,7 +51,8 @@ class FileChannel:
         await asyncio.to_thread(self._append, message)
 
     def _append(self, message: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.parent.exists():
+            make_folder(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
         try:
             # An attempt that was given up may still be writing: one at a time, or its line would be cut here.
@@ -65,5 +67,7 @@ class FileChannel:
                 os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(descriptor)
+            if size == 0:  # it may be new
+                sync_folder(self._path.parent)
         finally:
             os.close(descriptor)

@@ -18,6 +18,10 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+SPREAD: Final = 0.2
+"""Pauses are longer or shorter by up to this part of them: many gateways do not come back at once."""
+LONGEST_WAIT: Final = LONGEST_PAUSE * (1 + SPREAD) + 1
+"""No pause that we set is longer (it ends on a whole second): a later time is from a clock since set back."""
 MOST_DOUBLINGS: Final = 6
 """After so many the longest pause is reached."""
 IDLE_SECONDS: Final = 5.0
@@ -52,7 +56,7 @@ class Dispatcher:
             async with self._database.read() as connection:
                 alert = await next_alert(connection, self._channel.name)
             pause = IDLE_SECONDS if alert is None else alert.next_attempt_at - self._clock()
-            if alert is not None and (pause <= 0 or self._retry):
+            if alert is not None and (not 0 < pause <= LONGEST_WAIT or self._retry):
                 self._retry = False
                 await self._send(alert)
             else:
@@ -70,7 +74,8 @@ class Dispatcher:
             await asyncio.wait_for(self._channel.send(alert.message), SEND_SECONDS)
         except (Unavailable, OSError, TimeoutError) as error:
             doublings = min(alert.attempts, MOST_DOUBLINGS)
-            pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+            spread = random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret
+            pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) * spread
             log.warning("alert_not_sent", channel=self._channel.name, alert=alert.id, error=str(error))
             ALERTS_FAILED.labels(self._channel.name).inc()
             async with self._database.write() as connection:

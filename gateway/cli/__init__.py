@@ -51,7 +51,7 @@ class Verbs(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            return fail(GatewayError("system_error", str(error), "Correct the path, or the rights to it."))
+            return fail(_refused(error))
         except click.UsageError as error:
             if not wants_json():
                 raise
@@ -91,13 +91,18 @@ class Verbs(click.Group):
 def cli(ctx: click.Context, config: Path) -> None:
     """Check, sign and monitor Anomaly Detection Thresholds as one chain of evidence.
 
-    Data goes to standard output, talk to standard error; after --json an error is one line of JSON there. Verbs that ask the daemon use ADT_GATEWAY_URL and
+    Data goes to standard output, talk to standard error; with --json an error is one line of JSON
+    there. Verbs that ask the daemon use ADT_GATEWAY_URL and
     ADT_GATEWAY_TOKEN (or ADT_GATEWAY_TOKEN_FILE).
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 invalid input, 4 breach found, 5 not permitted,
     6 token unavailable, 7 signature wrong, 8 could not verify.
     """
     ctx.obj = config
+
+
+def _refused(error: OSError) -> GatewayError:
+    return GatewayError("system_error", str(error), "Correct the path, or the rights to it.")
 
 
 def main() -> None:
@@ -117,4 +122,6 @@ def main() -> None:
         # Whoever read our output has seen enough; keep the interpreter from complaining at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.FAILED)
+    except OSError as error:  # while the last of the output is written
+        sys.exit(fail(_refused(error)))
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)

@@ -1,21 +1,25 @@
 """Verify the audit chain, or export it."""
 
-import json
+import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 
-from gateway.audit.record import AuditRecord
-from gateway.audit.verify import verify_chain
+from gateway.audit.receipt import STEPS
+from gateway.audit.record import AuditRecord, Content
+from gateway.audit.verify import ChainVerdict, verify_chain
+from gateway.cli.anchors import Kept, read_kept
 from gateway.cli.client import Client, ask
 from gateway.cli.output import as_json, print_json, talk
-from gateway.cli.reading import read_input
 from gateway.errors import ExitCode, InvalidInput
 
 PAGE: Final = 1000
-RECEIPT_BYTES: Final = 1024 * 1024
+LINE_BYTES: Final = 16 * 1024 * 1024
+"""A line of an export at the most; the largest records name every User ID of a file."""
 
 
 @click.group()
@@ -30,33 +34,74 @@ def audit() -> None:
     "receipts",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Receipt or alert (JSON) kept elsewhere whose record must be in the chain.",
+    help="Receipt, alert or file of alerts (JSON lines) kept elsewhere, to be compared with the chain.",
 )
 @as_json
 def verify(export: Path | None, receipts: tuple[Path, ...], as_json: bool) -> int:
-    """Verify the chain of EXPORT offline, or of the daemon; exit with 7 where it was changed."""
-    records = _read_export(export) if export else iter(ask(_download))
-    verdict = verify_chain(records, _anchors(receipts))
-    if as_json:
-        import msgspec
+    """Verify the chain of EXPORT offline, or of the daemon.
 
-        print_json(msgspec.to_builtins(verdict))
-    elif verdict.intact:
-        print(
-            f"INTACT: {verdict.records} records, the last is number {verdict.last_number}, hash {verdict.last_hash}"
-        )
-        if not receipts:
-            talk(
-                "Compare that hash with one kept elsewhere: the chain alone cannot show that its end was cut off."
-            )
+    Exit with 7 where it, or what a receipt says of it, was changed, and with 8 where there is nothing.
+    """
+    kept = read_kept(receipts)
+    steps: dict[int, Content] = {}
+    records = _read_export(export) if export else iter(ask(_download))
+    verdict = verify_chain(_noting(records, steps if kept.receipts else None), kept.anchors)
+    if verdict.intact and not verdict.records:
+        return _nothing(as_json)
+    faults = kept.faults(steps) if verdict.intact else []
+    if as_json:
+        compared = {"receipts": len(kept.receipts), "alerts": kept.alerts, "receipt_faults": faults}
+        print_json(msgspec.to_builtins(verdict) | compared)
     else:
+        _say(verdict, kept, faults)
+    return ExitCode.DONE if verdict.intact and not faults else ExitCode.SIGNATURE_WRONG
+
+
+def _nothing(as_json: bool) -> ExitCode:
+    message, remedy = "there are no audit records", "Export them anew: adt-gateway audit export"
+    if as_json:
+        print_json({"intact": None, "code": "nothing_to_verify", "message": message, "remedy": remedy})
+    else:
+        print(f"COULD NOT VERIFY: {message} [nothing_to_verify]\nremedy: {remedy}")
+    return ExitCode.COULD_NOT_VERIFY
+
+
+def _say(verdict: ChainVerdict, kept: Kept, faults: list[str]) -> None:
+    if not verdict.intact:
         print(f"BROKEN at record {verdict.wrong_number}: {verdict.reason}")
-    return ExitCode.DONE if verdict.intact else ExitCode.SIGNATURE_WRONG
+        return
+    print(
+        f"INTACT: {verdict.records} records, the last is number {verdict.last_number}, hash {verdict.last_hash}"
+    )
+    for fault in faults:
+        print(f"WRONG: {fault}")
+    if kept.anchors:
+        talk(f"Compared with it: {len(kept.receipts)} receipts, {kept.alerts} alerts.")
+    else:
+        talk(
+            "Compare that hash with one kept elsewhere: the chain alone cannot show that its end was cut off."
+        )
+
+
+def _noting(records: Iterator[AuditRecord], steps: dict[int, Content] | None) -> Iterator[AuditRecord]:
+    """Pass *records* on and keep in *steps* what those say that receipts tell of.
+
+    They are noted before they are verified and used only where all were found intact.
+    """
+    for record in records:
+        if steps is not None and any(step.encode() in record.body for step in STEPS):
+            with suppress(msgspec.DecodeError, RecursionError):
+                content = msgspec.json.decode(record.body, type=Content)
+                if content.action in STEPS:
+                    steps[record.number] = content
+        yield record
 
 
 @audit.command()
-def export() -> None:
-    """Print every audit record as one line of JSON, for verification elsewhere."""
+@as_json
+def export(as_json: bool) -> None:
+    """Print every audit record as one line of JSON, with or without --json, for verification elsewhere."""
+    del as_json
     for record in ask(_download):
         print_json({"number": record.number, "body": record.body.decode(), "hash": record.hash})
 
@@ -75,43 +120,30 @@ def _record(item: dict[str, Any]) -> AuditRecord:
     return AuditRecord(int(item["number"]), item["body"].encode(), item["hash"])
 
 
+class _Line(msgspec.Struct, frozen=True):
+    number: int
+    body: str
+    hash: str
+
+
 def _read_export(path: Path) -> Iterator[AuditRecord]:
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield _record(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    msg = f"{path}:{number} is not an exported audit record"
-                    raise InvalidInput(
-                        "export_malformed", msg, "Use the output of adt-gateway audit export."
-                    ) from error
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            for number in itertools.count(1):
+                line = file.readline(LINE_BYTES)
+                if not line:
+                    return
+                yield _exported(f"{path}:{number}", line)
+    except OSError as error:
         raise InvalidInput(
             "file_unreadable", f"{path} cannot be read: {error}", "Correct the path."
         ) from error
 
 
-def _anchors(paths: tuple[Path, ...]) -> dict[int, str]:
-    """Return the records that the receipts name; two that name one record must agree on its hash."""
-    anchors: dict[int, str] = {}
-    for path in paths:
-        number, found = _anchor(path)
-        if anchors.setdefault(number, found) != found:
-            msg = f"{path} and another receipt name different hashes for record {number}"
-            raise InvalidInput(
-                "receipts_disagree", msg, "One of them is not of this chain: verify them one by one."
-            )
-    return anchors
-
-
-def _anchor(path: Path) -> tuple[int, str]:
+def _exported(place: str, line: bytes) -> AuditRecord:
     try:
-        content = json.loads(read_input(path, RECEIPT_BYTES))
-        found = content.get("audit_record") or content["record"]
-        return int(found["number"]), str(found["hash"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        msg = f"{path} names no audit record"
-        raise InvalidInput(
-            "receipt_malformed", msg, "Give a receipt or an alert as it was written."
-        ) from error
+        found = msgspec.json.decode(line, type=_Line)
+        return AuditRecord(found.number, found.body.encode(), found.hash)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        msg = f"{place} is not an exported audit record"
+        raise InvalidInput("export_malformed", msg, "Use the output of adt-gateway audit export.") from error

@@ -86,7 +86,7 @@ class Client:
 def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = "what answered is not the daemon: it sent no JSON"
         raise GatewayError("unexpected_answer", msg, "Check ADT_GATEWAY_URL.") from error
 
@@ -95,7 +95,7 @@ def _error(status: int, body: bytes) -> GatewayError:
     try:
         problem = json.loads(body)
         code, message, remedy = problem["code"], problem["detail"], problem.get("remedy", "")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return GatewayError("unexpected_answer", f"the daemon answered {status}", "Check ADT_GATEWAY_URL.")
     if "faults" in problem:
         return Refused(problem)

@@ -5,15 +5,17 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import print_json
+from gateway.cli.output import as_json, print_json
 from gateway.cli.reading import read_input
 from gateway.errors import ExitCode, InvalidInput
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def duis(files: tuple[Path, ...]) -> int:
-    """Print the header of each of the DUIS FILES as one line of JSON."""
+@as_json
+def duis(files: tuple[Path, ...], as_json: bool) -> int:
+    """Print the header of each of the DUIS FILES as one line of JSON, with or without --json."""
+    del as_json
     from gateway.ingest.document import DOCUMENT_MAX_BYTES
     from gateway.ingest.duis import read_service_request
     from gateway.ingest.errors import IngestError

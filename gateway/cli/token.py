@@ -1,8 +1,10 @@
 """Prepare and look at the PKCS#11 token, on the daemon's machine. Nothing here signs files."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,11 +12,12 @@ import click
 
 from gateway.cli.output import as_json, print_json, talk
 from gateway.cli.reading import read_input
-from gateway.errors import SettingsError, TokenUnavailable
+from gateway.errors import GatewayError, SettingsError, TokenUnavailable
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from hsm.config import TokenConfig
+    from hsm.model import TokenDescription
     from hsm.token import Token
 
 Result = TypeVar("Result")
@@ -47,7 +50,6 @@ def _with_token(config: "TokenConfig", work: Callable[["Token"], Awaitable[Resul
 
 
 def _record(config: Path, action: str, detail: dict[str, Any]) -> None:
-    """Put on record what was done to the token: every use of its key is accounted for."""
     from gateway.audit.record import Entry
     from gateway.cli.user import local_account, with_store
     from gateway.store.audit_log import append_record
@@ -58,6 +60,23 @@ def _record(config: Path, action: str, detail: dict[str, Any]) -> None:
             await append_record(connection, Entry(local_account(), action, "token", detail), time.time())
 
     with_store(config, work)
+
+
+@contextmanager
+def _on_record(config: Path, before: str, after: str, detail: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Record what is about to be done to the token, and how it ended: every use of its key is accounted for.
+
+    Where the first cannot be recorded nothing is done. The value is what the record of the end says more.
+    """
+    _record(config, f"token.{before}", detail)
+    result: dict[str, Any] = {}
+    try:
+        yield result
+    except (GatewayError, OSError) as error:
+        code = error.code if isinstance(error, GatewayError) else "system_error"
+        _record(config, f"token.{before}_failed", {"code": code, "message": str(error)})
+        raise
+    _record(config, f"token.{after}", result)
 
 
 @click.group()
@@ -73,23 +92,28 @@ def token() -> None:
     help="File with the security officer's PIN; "
     "made with a random one beside the PIN file if it is not there.",
 )
+@as_json
 @click.pass_obj
-def init(config: Path, key_type: str, so_pin_file: Path | None) -> None:
+def init(config: Path, key_type: str, so_pin_file: Path | None, as_json: bool) -> None:
     """Make a token and its key pair; for SoftHSM its folder and PIN files too. What is there is kept."""
     from hsm.initialise import ensure_pin_file, prepare_softhsm
     from hsm.model import KeyType
 
     settings, where = _load(config)
     assert settings.token is not None  # noqa: S101 - _load refuses settings without a token
-    if settings.token.softhsm_config:
-        prepare_softhsm(settings.token.softhsm_config.parent)
     so_pin = so_pin_file or settings.token.pin_file.with_name("so-pin")
-    for pin_file in (settings.token.pin_file, so_pin):
-        pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ensure_pin_file(pin_file)
-    described = _with_token(where, lambda found: found.initialise(so_pin, KeyType(key_type)))
-    detail = {"serial": described.serial, "label": described.label, "key": str(described.key_type)}
-    _record(config, "token.initialised", detail)
+    detail = {"label": where.token_label, "key_label": where.key_label, "key": key_type}
+    with _on_record(config, "initialising", "initialised", detail) as result:
+        if settings.token.softhsm_config:
+            prepare_softhsm(settings.token.softhsm_config.parent)
+        for pin_file in (settings.token.pin_file, so_pin):
+            pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_pin_file(pin_file)
+        described = _with_token(where, lambda found: found.initialise(so_pin, KeyType(key_type)))
+        result |= {"serial": described.serial, "label": described.label, "key": str(described.key_type)}
+    if as_json:
+        print_json(_plain(described))
+        return
     talk(
         f"Token {described.label} ({described.serial}) has a new key: {described.key_type}, not extractable."
     )
@@ -100,31 +124,49 @@ def init(config: Path, key_type: str, so_pin_file: Path | None) -> None:
 @click.option("--common-name", required=True, help="Common name of the certificate.")
 @click.option("--organisation", help="Organisation.")
 @click.option("--eui64", help="EUI-64 for x500UniqueIdentifier.")
+@as_json
 @click.pass_obj
-def csr(config: Path, common_name: str, organisation: str | None, eui64: str | None) -> None:
+def csr(config: Path, common_name: str, organisation: str | None, eui64: str | None, as_json: bool) -> None:
     """Print a certificate signing request for the key on the token."""
     _, where = _load(config)
-    _record(config, "token.csr_requested", {"common_name": common_name})
-    print(_with_token(where, lambda found: found.csr(common_name, organisation, eui64)), end="")
+    with _on_record(config, "csr_requested", "csr_made", {"common_name": common_name}) as result:
+        request = _with_token(where, lambda found: found.csr(common_name, organisation, eui64))
+        result["sha256"] = hashlib.sha256(request.encode()).hexdigest()
+    if as_json:
+        print_json({"csr": request})
+    else:
+        print(request, end="")
 
 
 @token.command("import")
 @click.argument("certificates", type=click.Path(path_type=Path))
+@as_json
 @click.pass_obj
-def import_(config: Path, certificates: Path) -> None:
+def import_(config: Path, certificates: Path, as_json: bool) -> None:
     """Put the certificate issued for the key, and its issuers, on the token; checked before."""
     from hsm.path import PEM_BYTES
 
     _, where = _load(config)
     pem = read_input(certificates, PEM_BYTES)
-    described = _with_token(where, lambda found: found.import_certificates(pem))
-    certificate = described.certificate
-    assert certificate is not None  # noqa: S101 - it was just imported
-    detail = {"certificate_serial": certificate.serial, "subject": certificate.subject}
-    _record(config, "token.certificate_imported", detail)
+    detail = {"sha256": hashlib.sha256(pem).hexdigest()}
+    with _on_record(config, "certificate_importing", "certificate_imported", detail) as result:
+        described = _with_token(where, lambda found: found.import_certificates(pem))
+        certificate = described.certificate
+        assert certificate is not None  # noqa: S101 - it was just imported
+        result |= {"certificate_serial": certificate.serial, "subject": certificate.subject}
+    if as_json:
+        print_json(_plain(described))
+        return
     talk(
         f"Certificate {certificate.serial} of {certificate.subject} is on the token, valid to {certificate.not_after}."
     )
+
+
+def _plain(described: "TokenDescription") -> dict[str, Any]:
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(described)
+    return plain
 
 
 @token.command()
@@ -132,10 +174,8 @@ def import_(config: Path, certificates: Path) -> None:
 @click.pass_obj
 def show(config: Path, as_json: bool) -> None:
     """Show the token, the attributes of its key, its certificate and what is left of the PIN's tries."""
-    import msgspec
-
     _, where = _load(config)
-    described = msgspec.to_builtins(_with_token(where, lambda found: found.describe()))
+    described = _plain(_with_token(where, lambda found: found.describe()))
     if as_json:
         print_json(described)
         return
@@ -146,12 +186,16 @@ def show(config: Path, as_json: bool) -> None:
 
 
 @token.command("forget-refusal")
+@as_json
 @click.pass_obj
-def forget(config: Path) -> None:
+def forget(config: Path, as_json: bool) -> None:
     """Allow the PIN that the token refused to be offered once more."""
     from hsm.pin import forget_refusal
 
     _, where = _load(config)
-    forget_refusal(where.refusal_file)
-    _record(config, "token.refusal_forgotten", {})
+    with _on_record(config, "refusal_forgetting", "refusal_forgotten", {}):
+        forget_refusal(where.refusal_file)
+    if as_json:
+        print_json({"forgotten": True})
+        return
     talk("The refusal is forgotten; the PIN will be offered once more.")

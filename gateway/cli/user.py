@@ -58,13 +58,17 @@ def user() -> None:
 @user.command()
 @click.argument("name")
 @role_option
+@as_json
 @click.pass_obj
-def add(config: Path, name: str, roles: tuple[str, ...]) -> None:
+def add(config: Path, name: str, roles: tuple[str, ...], as_json: bool) -> None:
     """Add a person (or a machine) called NAME."""
     from gateway.operations.people import add_person
 
     wanted = tuple(Role(role) for role in roles)
     with_store(config, lambda database: add_person(database, local_account(), name, wanted, time.time()))
+    if as_json:
+        print_json({"name": name, "roles": sorted(set(roles))})
+        return
     talk(f"{name} is added. Issue an access token: adt-gateway user issue-token {name}")
 
 
@@ -91,20 +95,25 @@ def list_(config: Path, as_json: bool) -> None:
 
 @user.command()
 @click.argument("name")
+@as_json
 @click.pass_obj
-def disable(config: Path, name: str) -> None:
+def disable(config: Path, name: str, as_json: bool) -> None:
     """Take all access away from NAME; what they did stays on record."""
     from gateway.operations.people import disable_person
 
     with_store(config, lambda database: disable_person(database, local_account(), name, time.time()))
+    if as_json:
+        print_json({"name": name, "disabled": True})
+        return
     talk(f"{name} is disabled; their access tokens no longer work.")
 
 
 @user.command("issue-token")
 @click.argument("name")
 @role_option
+@as_json
 @click.pass_obj
-def issue_token(config: Path, name: str, roles: tuple[str, ...]) -> None:
+def issue_token(config: Path, name: str, roles: tuple[str, ...], as_json: bool) -> None:
     """Print a new access token of NAME, for all their roles or for those given; it is shown this once."""
     from gateway.operations.people import issue_access_token
 
@@ -112,4 +121,7 @@ def issue_token(config: Path, name: str, roles: tuple[str, ...]) -> None:
     token = with_store(
         config, lambda database: issue_access_token(database, local_account(), name, wanted, time.time())
     )
-    print(token)
+    if as_json:
+        print_json({"name": name, "access_token": token})
+    else:
+        print(token)

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typing import Final
 from gateway.access import Role
 from gateway.demo.alerts import AlertListener, publish
 from gateway.demo.processes import Running, start, stop_recorded
+from gateway.demo.remains import environment_script, token_lasts
 from gateway.errors import ExitCode, GatewayError
 from gateway.operations.people import add_person, issue_access_token
 from gateway.settings import load_settings
@@ -118,10 +120,10 @@ class Stage:
         self._config.write_text(text, encoding="utf-8")
 
     def prepare_token(self) -> None:
-        """Make and certify the token, or keep the one of an earlier run."""
+        """Make and certify the token, or keep the one of an earlier run while its certificate lasts."""
         self._write_settings()
         trust = self.folder / "token" / "trust.pem"
-        if not trust.exists():
+        if not token_lasts(trust.parent, time.time()):
             shutil.rmtree(self.folder / "token", ignore_errors=True)
             self.run("", "token", "init", quiet=True)
             request = self.run("", "token", "csr", "--common-name", "Demonstration file signing", quiet=True)
@@ -198,11 +200,8 @@ class Stage:
             )
         self.address = address.read_text(encoding="ascii").strip()
         script = self.folder / "environment"
-        script.write_text(
-            f"export ADT_GATEWAY_CONFIG={self._config} ADT_GATEWAY_URL={self.address} "
-            f"ADT_GATEWAY_TOKEN_FILE={self.folder / 'olga.token'}\n",
-            encoding="utf-8",
-        )
+        text = environment_script(self._config, self.address, self.folder / "olga.token")
+        script.write_text(text, encoding="utf-8")
 
     def stop(self) -> None:
         """Stop the gateway and the broker."""
@@ -234,10 +233,10 @@ class Stage:
             command, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
         if not quiet:
-            self.show(f"{person + '$ ' if person else '$ '}adt-gateway {' '.join(words)}")
+            self.show(f"{person + '$ ' if person else '$ '}adt-gateway {shlex.join(words)}")
             self.show(_only(done.stdout, show) + done.stderr)
         if done.returncode != expect:
-            msg = f"adt-gateway {' '.join(words)} ended with {done.returncode} and not with {int(expect)}: {done.stderr}"
+            msg = f"adt-gateway {shlex.join(words)} ended with {done.returncode} and not with {int(expect)}: {done.stderr}"
             raise DemoFailed("step_failed", msg, f"Look at {self.folder / 'daemon.log'}.")
         return done.stdout
 
@@ -261,7 +260,7 @@ class Stage:
         ]
         command += ["-in", str(signature), "-content", str(file), "-CAfile", str(trust)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        self.show(f"$ {' '.join(map(self._short, command))}")
+        self.show(f"$ {shlex.join(map(self._short, command))}")
         self.show(done.stderr)
         if done.returncode != 0:
             raise DemoFailed("step_failed", "OpenSSL does not accept the signature", done.stderr)

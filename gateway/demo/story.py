@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -114,7 +115,7 @@ def _monitor(stage: Stage) -> None:
 def _evidence(stage: Stage) -> None:
     stage.chapter("One chain of evidence")
     stage.tell(
-        "Verify every audit record, from the first to the last, and that the signature's receipt names one of them."
+        "Verify every audit record, from the first to the last, and the signature's receipt against them."
     )
     receipt = stage.folder / "downloaded" / "adt-thresholds.csv.receipt.json"
     stage.run("ana", "audit", "verify", "--receipt", receipt)
@@ -150,10 +151,10 @@ def _instant(seconds: float) -> str:
 
 def closing(stage: Stage, script: Path) -> str:
     """Return how to go on from here."""
-    command = os.path.relpath(sys.argv[0])
+    command = shlex.quote(os.path.relpath(sys.argv[0]))
     return (
         f"The gateway goes on running at {stage.address} (process {stage.daemon_pid}).\n"
-        f"  ask it:   source {os.path.relpath(script)} && {command} rates\n"
+        f"  ask it:   source {shlex.quote(os.path.relpath(script))} && {command} rates\n"
         f"  its log:  {os.path.relpath(stage.folder / 'daemon.log')}\n"
         f"  stop it:  {command} demo --stop"
     )

@@ -4,7 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from gateway.doctor import disk, network, rules, store, time_source, token
+from gateway.doctor import disk, evidence, network, rules, store, time_source, token
 from gateway.doctor.finding import SETTINGS, Check, Finding, failed, ok, unknown
 from gateway.errors import SettingsError
 from gateway.settings import Settings, load_settings
@@ -13,6 +13,7 @@ CHECKS: Final = (
     *rules.CHECKS,
     *disk.CHECKS,
     *store.CHECKS,
+    *evidence.CHECKS,
     *time_source.CHECKS,
     *token.CHECKS,
     *network.CHECKS,

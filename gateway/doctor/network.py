@@ -9,6 +9,8 @@ import aiohttp
 import aiomqtt
 
 from gateway.doctor.finding import Check, Finding, State, failed, ok, warning
+from gateway.errors import Unavailable
+from gateway.mqtt import Connection
 from gateway.settings import Mqtt, Settings
 
 BROKER = "broker"
@@ -27,14 +29,25 @@ async def _broker(settings: Settings, now: float) -> AsyncIterator[Finding]:
         return
     where = f"{settings.mqtt.host}:{settings.mqtt.port}"
     try:
-        async with _connection(settings.mqtt):
-            yield ok(BROKER, f"{where} takes an MQTT 5 connection")
+        client = _client(settings.mqtt)
+        connection = Connection(client)
+        async with client:
+            await connection.subscribe(_unshared(settings.mqtt.requests_topic))
+            await connection.publish(f"adt-gateway/{settings.instance}/doctor", b"", seconds=SECONDS)
+            yield ok(BROKER, f"{where} lets us read the requests and write below adt-gateway")
+    except Unavailable as error:
+        yield failed(BROKER, f"{where}: {error.message}", error.remedy)
     except (aiomqtt.MqttError, OSError) as error:
         remedy = "Start the broker, or correct the section [mqtt]; the daemon is not ready without it."
         yield failed(BROKER, f"{where} cannot be used: {str(error) or type(error).__name__}", remedy)
 
 
-def _connection(settings: Mqtt) -> aiomqtt.Client:
+def _unshared(topic: str) -> str:
+    """Return *topic* without its share name: a subscriber of a share would take requests from the daemon."""
+    return topic.split("/", 2)[-1] if topic.startswith("$share/") else topic
+
+
+def _client(settings: Mqtt) -> aiomqtt.Client:
     """Return a connection under a name of its own: the daemon's own must not be ended by it."""
     password = settings.password_file.read_text("utf-8").rstrip("\n") if settings.password_file else None
     return aiomqtt.Client(

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.audit.record import GENESIS, AuditRecord, record_hash
 from gateway.clock import to_text
@@ -30,35 +30,49 @@ TOLERANCE_SECONDS: Final = 1.0
 """How far the clock may be behind the last audit record: clocks are stepped back by less."""
 
 
-def _sqlite_file(settings: Settings) -> Path | None:
+def sqlite_file(settings: Settings) -> Path | None:
     """Return the database file, or None where the database is no file."""
     url = make_url(settings.store_url)
     return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None
 
 
 @asynccontextmanager
-async def _reading(settings: Settings, file: Path | None) -> AsyncIterator[Database]:
+async def reading(settings: Settings, file: Path | None) -> AsyncIterator[Database]:
     """Open the store; a database that is a *file* is opened so that nothing can be written to it."""
     if file is None:
         database = open_database(settings)
     else:
         options = {"mode": "ro", "uri": "true"}
         url = make_url(settings.store_url).set(database=file.as_uri(), query=options)
-        database = Database(create_async_engine(url, hide_parameters=True))
+        database = Database(_read_only(url))
     try:
         yield database
     finally:
         await database.close()
 
 
+def _read_only(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")  # all that one transaction reads is of one moment
+
+    return engine
+
+
 async def _store(settings: Settings, now: float) -> AsyncIterator[Finding]:
-    file = _sqlite_file(settings)
+    file = sqlite_file(settings)
     if file and not file.exists():
         remedy = "Start the daemon or add a person: it is made then."
         yield warning(DATABASE, f"{file} is not there yet", remedy)
         return
     try:
-        async with _reading(settings, file) as database:
+        async with reading(settings, file) as database:
             yield await _tables(database)
             tail = await _tail(database)
     except GatewayError as error:
@@ -112,7 +126,7 @@ def _says(record: AuditRecord) -> tuple[Any, Any]:
     try:
         content = json.loads(record.body)
         return content["number"], content["previous"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import structlog
 from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.clock import Clock
+from gateway.durable import make_folder, sync_folder
 from gateway.errors import Conflict, GatewayError, Unavailable
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
@@ -41,7 +43,11 @@ class Delivery:
         return await self.deliver(file_id, person.name)
 
     async def deliver(self, file_id: int, actor: str = "system") -> StoredFile:
-        """Write the three files, then record it. Raises `Unavailable` where the folder cannot be written."""
+        """Write the three files, then record it.
+
+        Raises `Unavailable` where the folder cannot be written, and `GatewayError` `stored_bytes_changed`
+        where the store no longer has what was submitted: then nothing is written.
+        """
         async with self._delivering:
             async with self._database.read() as connection:
                 file = await get_file(connection, file_id)
@@ -53,6 +59,7 @@ class Delivery:
             if file.state not in {FileState.SIGNED, FileState.DELIVERED}:
                 msg = f"ADT file {file_id} is {file.state}; a signed file is delivered"
                 raise Conflict("adt_file_state", msg, f"Look at it: adt-gateway files {file_id}")
+            _check_unchanged(file, parts[file.name])
             folder = self._folder / str(file_id)
             try:
                 await asyncio.to_thread(_write_all, folder, parts)
@@ -87,9 +94,17 @@ class Delivery:
                 await asyncio.wait_for(self._rung.wait(), RETRY_SECONDS)
 
 
+def _check_unchanged(file: StoredFile, content: bytes | None) -> None:
+    if hashlib.sha256(content or b"").hexdigest() == file.sha256:
+        return
+    msg = f"the stored bytes of ADT file {file.id} are not those that were submitted"
+    log.error("stored_bytes_changed", file=file.id, sha256=file.sha256)
+    raise GatewayError("stored_bytes_changed", msg, "Somebody changed the database: adt-gateway audit verify")
+
+
 def _write_all(folder: Path, parts: dict[str, bytes | None]) -> None:
     """Write each file under another name first: nobody ever sees half of one. The receipt comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name, data in parts.items():
         unfinished = folder / f".{name}.unfinished"
         with unfinished.open("wb") as file:
@@ -97,8 +112,4 @@ def _write_all(folder: Path, parts: dict[str, bytes | None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(folder / name)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)

@@ -104,5 +104,5 @@ async def close_incident(
     )
     if result.rowcount != 1:
         msg = f"candidate incident {incident.id} is closed already"
-        raise Conflict("incident_closed", msg, f"Look at it: adt-gateway incidents {incident.id}")
+        raise Conflict("incident_closed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
     return await get_incident(connection, incident.id)

@@ -1,14 +1,22 @@
 """The thresholds in force: rows of ADT files that have come into force and were not replaced."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, and_, insert, select, true, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import adt_files
 from gateway.store.schema import thresholds as table
 from thresholds.model import Alignment, Period, Threshold, UserId
+
+CHUNK: Final = 2000
+"""Values that one statement names."""
+
+_KEY: Final = ("user_id", "communication", "service", "period_seconds", "alignment")
+"""What a threshold counts."""
+
+_Value = TypeVar("_Value")
 
 
 async def thresholds_in_force(connection: AsyncConnection) -> tuple[Threshold, ...]:
@@ -61,29 +69,44 @@ async def insert_thresholds(
 
 async def supersede_users(connection: AsyncConnection, users: Iterable[UserId], now: int) -> None:
     """Take every threshold of *users* out of force."""
-    await _supersede(connection, table.c.user_id.in_(sorted(set(users))), now)
+    await _supersede(connection, table.c.user_id, sorted(set(users)), now)
 
 
-async def supersede_rows(connection: AsyncConnection, thresholds: Iterable[Threshold], now: int) -> None:
-    """Take out of force the standing thresholds of the same key and the exceptions of the same key and time."""
-    for threshold in thresholds:
-        key, start, end = threshold.key, threshold.effective_from, threshold.effective_to
-        same = and_(
-            table.c.user_id == key.user_id,
-            table.c.communication == key.communication,
-            table.c.service == key.service,
-            table.c.period_seconds == key.period_seconds,
-            table.c.alignment == key.alignment,
-            table.c.effective_to.is_not_distinct_from(end),
-            true() if end is None else table.c.effective_from == start,
-        )
-        await _supersede(connection, same, now)
+async def supersede_rows(connection: AsyncConnection, thresholds: Sequence[Threshold], now: int) -> None:
+    """Take out of force the standing thresholds of the same key and the exceptions of the same key and time.
+
+    The rows in force are read once and matched here: statements do not grow with the rows of the file.
+    """
+    replaced = {row_place(threshold) for threshold in thresholds}
+    columns = [table.c[name] for name in ("id", *_KEY, "effective_from", "effective_to")]
+    ids: list[int] = []
+    for users in _chunks(sorted({threshold.user_id for threshold in thresholds})):
+        query = select(*columns).where(table.c.user_id.in_(users), table.c.superseded_at.is_(None))
+        for row_id, *key, start, end in await connection.execute(query):
+            if (*key, None if end is None else (start, end)) in replaced:
+                ids.append(row_id)
+    await _supersede(connection, table.c.id, ids, now)
 
 
-async def _supersede(connection: AsyncConnection, which: ColumnElement[bool], now: int) -> None:
-    await connection.execute(
-        update(table).where(which, table.c.superseded_at.is_(None)).values(superseded_at=now)
-    )
+def row_place(threshold: Threshold) -> Hashable:
+    """Return what two rows share of which the later replaces the earlier, where single rows are replaced."""
+    key, end = threshold.key, threshold.effective_to
+    times = None if end is None else (threshold.effective_from, end)
+    return (key.user_id, key.communication, key.service, key.period_seconds, key.alignment, times)
+
+
+def _chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """Yield *values* in parts that one statement can hold: databases limit its parameters."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+async def _supersede(
+    connection: AsyncConnection, column: ColumnElement[Any], values: Sequence[Any], now: int
+) -> None:
+    for chunk in _chunks(values):
+        which = column.in_(chunk), table.c.superseded_at.is_(None)
+        await connection.execute(update(table).where(*which).values(superseded_at=now))
 
 
 async def files_without_thresholds(connection: AsyncConnection) -> list[int]:

@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.access import Action
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
+from gateway.ingest.receive import NDJSON_BYTES
 from gateway.store.audit_log import PAGE, read_records
 from gateway.store.incidents import IncidentState
 from gateway.web.answers import instants, json_answer
@@ -19,9 +20,6 @@ from thresholds.forecast import Forecast
 from thresholds.instant import format_instant
 from thresholds.model import Level, Threshold
 from thresholds.period import format_period
-
-NDJSON_BYTES: Final = 32 * 1024 * 1024
-"""Size of an NDJSON body at the most: 10 000 lines of whole requests of 3 kB."""
 
 INCIDENT_LIMIT: Final = 1000
 """Incidents, or requests in excess, in one answer at the most."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from gateway.ingest.receive import BATCH_LINES
 from tests.support.api import NDJSON, XML, header_line, side_by_side
 from tests.support.daemon import Daemon
 from tests.support.duis_messages import firmware_request, request_id, service_request
@@ -132,12 +133,14 @@ def test_a_locked_database_answers_503_and_counts_nothing_then(daemon: Daemon) -
 
 
 def test_more_than_the_queue_holds_is_refused_whole(tmp_path: Path) -> None:
-    with Daemon(tmp_path, token=False, ingest={"queue_limit": 100}) as daemon:
+    with Daemon(tmp_path, token=False, ingest={"queue_limit": BATCH_LINES}) as daemon:
         adaptor = daemon.as_("adaptor")
-        assert adaptor.send_lines([header_line(number) for number in range(101)]).code == "queue_full"
-        batches = [[header_line(60 * batch + number) for number in range(60)] for batch in range(3)]
+        size = BATCH_LINES * 6 // 10
+        batches = [[header_line(size * batch + number) for number in range(size)] for batch in range(3)]
         with daemon.locked_database():
             answers = side_by_side(*(functools.partial(adaptor.send_lines, batch) for batch in batches))
         assert sorted(answer.code for answer in answers) == ["queue_full", "queue_full", "store_unavailable"]
         assert all(answer.headers["Retry-After"] for answer in answers)
         assert daemon.journal() == []
+        largest = [header_line(number) for number in range(BATCH_LINES)]
+        assert adaptor.send_lines(largest).json["accepted"] == BATCH_LINES

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway.errors import ExitCode, SettingsError
+from gateway.ingest.receive import BATCH_LINES
 from gateway.settings import CLIENT_VARIABLES, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -233,3 +234,15 @@ def test_settings_do_not_change(tmp_path: Path, change: tuple[str, Any]) -> None
 def test_every_setting_says_what_it_is() -> None:
     """The table of settings is made of these."""
     assert [path for path, field in leaves(Settings).items() if not field.description] == []
+
+
+def test_the_queue_holds_at_least_one_body_of_the_largest_size(tmp_path: Path) -> None:
+    """A smaller queue would ask the sender of such a body to send it again for ever."""
+    assert (
+        load_settings(write(tmp_path, f"[ingest]\nqueue_limit = {BATCH_LINES}")).ingest.queue_limit
+        == BATCH_LINES
+    )
+    assert (
+        "ingest.queue_limit:"
+        in refusal(write(tmp_path, f"[ingest]\nqueue_limit = {BATCH_LINES - 1}")).message
+    )

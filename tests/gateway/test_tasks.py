@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from gateway import tasks
+from gateway.errors import Unavailable
 
 
 @pytest.fixture
@@ -135,3 +136,29 @@ async def test_supervised_work_that_returns_starts_again_without_a_word(pauses: 
         await until_reached(work_of)
     assert (runs, logs) == ([0, 1], [])
     assert pauses == [0.5, 1]
+
+
+async def test_trouble_that_is_expected_is_one_line_and_anything_else_has_its_traceback(
+    pauses: list[float],
+) -> None:
+    left: list[Exception] = [Unavailable("broker_unavailable", "nobody answers"), RuntimeError("a fault")]
+
+    def work_of(wait: Callable[[], Awaitable[None]]) -> Awaitable[None]:
+        async def work() -> None:
+            if left:
+                raise left.pop(0)
+            await wait()
+
+        return tasks.supervise("mqtt", work)
+
+    with structlog.testing.capture_logs() as logs:
+        await until_reached(work_of)
+    expected, fault = logs
+    assert (expected["log_level"], expected["code"], expected["error"], expected["again_in_seconds"]) == (
+        "warning",
+        "broker_unavailable",
+        "nobody answers",
+        pauses[0],
+    )
+    assert "exc_info" not in expected
+    assert (fault["log_level"], fault["exc_info"]) == ("error", True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hsm.errors import TokenError
 from hsm.pin import PIN_BYTES, Pin, Refusals, create_pin_file, forget_refusal, read_pin
+from tests.support.synced import watched_fsync
 
 
 def write_pin(directory: Path, content: bytes, mode: int = 0o600) -> Path:
@@ -95,3 +96,9 @@ def test_a_refusal_file_that_cannot_be_read_permits_no_login(tmp_path: Path) -> 
     with pytest.raises(TokenError) as caught:
         Refusals(path).holds("token", Pin("1234"))
     assert caught.value.code == "refusal_file"
+
+
+def test_a_refusal_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watched_fsync(monkeypatch) as synced:
+        Refusals(tmp_path / "refused.json").add("token", Pin("1234"))
+    assert synced[-1] == tmp_path

@@ -1,8 +1,11 @@
 """The parts of the documents that are made from the code: `python -m tests.support.documents --write`.
 
+The figures are made from what a run of the benchmarks left: `--figures var/bench.json`.
+
 A document marks each by `<!-- name -->` and `<!-- /name -->` on lines of their own.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +15,13 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import click
 import msgspec
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import gateway.metrics
 from gateway.access import PERMISSIONS, Role
 from gateway.cli import cli
 from gateway.errors import ExitCode
@@ -122,13 +128,58 @@ def rules() -> str:
     return _table(["rule", "unless set", "what breaks it"], rows)
 
 
+def metrics() -> str:
+    """Return the table of metrics, with the labels of each."""
+    lines = ["| metric | labels | what it is |", "| --- | --- | --- |"]
+    for family in sorted(vars(gateway.metrics).values(), key=lambda found: getattr(found, "_name", "")):
+        if isinstance(family, MetricWrapperBase):
+            suffix = "_total" if isinstance(family, Counter) else ""
+            labels = ", ".join(f"`{label}`" for label in family._labelnames)
+            lines.append(f"| `{family._name}{suffix}` | {labels} | {family._documentation} |")
+    return "\n".join(lines)
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
     "settings": settings,
     "roles": roles,
     "rules": rules,
+    "metrics": metrics,
 }
+
+
+MEASURED: Final = "figures"
+"""The block that no code makes: it is what a machine did once."""
+
+
+def figures(measured: Any) -> str:
+    """Return the table of what the benchmarks *measured* (the content of `var/bench.json`)."""
+    rows = [_figure(each) for each in measured["figures"]]
+    return _table(["what", "against", "measured", "aim"], rows)
+
+
+def _figure(figure: dict[str, Any]) -> list[str]:
+    bound = "at least" if figure["at_least"] else "at most"
+    if figure["peer"] is None:
+        value, aim = (
+            f"{_number(figure['ours'])} {figure['unit']}",
+            f"{_number(figure['aim'])} {figure['unit']}",
+        )
+    else:
+        value = f"{_number(figure['value'])} times ({_number(figure['ours'])} {figure['unit']})"
+        aim = f"{_number(figure['aim'])} times"
+    missed = "" if figure["reached"] else ", **missed**"
+    return [figure["what"], figure["against"] or "nothing", value, f"{bound} {aim}{missed}"]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.3g}"
+
+
+def with_figures(text: str, table: str) -> str:
+    """Return *text* with *table* for its figures, where it marks a place for them."""
+    return _replaced(text, MEASURED, table) if MEASURED in marked(text) else text
 
 
 def marked(text: str) -> list[str]:
@@ -139,18 +190,31 @@ def marked(text: str) -> list[str]:
 def rewritten(text: str) -> str:
     """Return *text* with every marked block made anew; raise `KeyError` for one that nothing makes."""
     for name in marked(text):
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, _, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not closed or begin in after:
-            message = f"the block {name} is not closed, or is there more than once"
-            raise ValueError(message)
-        text = f"{before}{begin}{BLOCKS[name]()}\n{end}{after}"
+        text = _replaced(text, name, None if name == MEASURED else BLOCKS[name]())
     return text
 
 
+def _replaced(text: str, name: str, content: str | None) -> str:
+    """Return *text* with other *content* of a block; None leaves what it holds. Raise `ValueError` for half a block."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = text.partition(begin)
+    held, closed, after = rest.partition(end)
+    if not closed or begin in after:
+        message = f"the block {name} is not closed, or is there more than once"
+        raise ValueError(message)
+    return f"{before}{begin}{held if content is None else content + chr(10)}{end}{after}"
+
+
 def main(arguments: list[str]) -> int:
-    """Name the documents that differ from the code; with `--write` mend them. Return 1 where one differed."""
+    """Name the documents that differ from the code; with `--write` mend them. Return 1 where one differed.
+
+    With `--figures FILE` put the figures of that file where they belong, and do no more.
+    """
+    if arguments[:1] == ["--figures"]:
+        table = figures(json.loads(Path(arguments[1]).read_text("utf-8")))
+        for path in documents():
+            path.write_text(with_figures(path.read_text("utf-8"), table), "utf-8")
+        return 0
     stale = [path for path in documents() if rewritten(path.read_text("utf-8")) != path.read_text("utf-8")]
     for path in stale:
         print(path.relative_to(ROOT))  # noqa: T201 - the names are what this command is for

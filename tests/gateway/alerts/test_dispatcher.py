@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from gateway import tasks
 from gateway.alerts import dispatcher as module
 from gateway.alerts.channels import Channel, FileChannel
-from gateway.alerts.dispatcher import LONGEST_PAUSE, Dispatcher
+from gateway.alerts.dispatcher import LONGEST_PAUSE, LONGEST_WAIT, Dispatcher
 from gateway.errors import Unavailable
 from gateway.store.database import Database
 from gateway.store.outbox import put_alert
@@ -238,3 +238,27 @@ async def test_what_nobody_rang_for_is_found(sqlite: Database, monkeypatch: pyte
         await put(sqlite, b"1")
         await all_sent(sqlite, 1)
     assert soc.taken == [b"1"]
+
+
+async def test_after_a_clock_was_set_back_an_alert_does_not_wait_for_the_old_time(sqlite: Database) -> None:
+    """No pause that was ever set is that long: what waits longer is due."""
+    soc, clock = Soc(), Clock()
+    await put(sqlite, b"1")
+    async with sqlite.write() as connection:
+        await connection.execute(
+            update(outbox).values(attempts=9, next_attempt_at=clock.now + LONGEST_WAIT + 1)
+        )
+    async with running(sqlite, soc, clock=clock):
+        await all_sent(sqlite, 1)
+    assert soc.taken == [b"1"]
+
+
+async def test_the_longest_pause_that_is_set_is_kept(sqlite: Database) -> None:
+    soc, clock = Soc(), Clock()
+    await put(sqlite, b"1")
+    async with sqlite.write() as connection:
+        await connection.execute(update(outbox).values(attempts=9, next_attempt_at=clock.now + LONGEST_WAIT))
+    async with running(sqlite, soc, clock=clock) as [dispatcher]:
+        dispatcher.ring()
+        await asyncio.sleep(0.1)
+        assert soc.tried == []

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.alerts.channels import FileChannel
 from tests.support.full_disk import fill, small_disk
+from tests.support.synced import watched_fsync
 
 
 async def test_each_alert_is_one_line_in_the_order_sent(tmp_path: Path) -> None:
@@ -78,3 +79,16 @@ async def test_a_line_torn_by_a_full_disk_is_taken_back(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"):
         await FileChannel(tmp_path).send(b"1")
+
+
+async def test_the_name_of_a_new_file_and_of_new_folders_is_on_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "folder" / "alerts.jsonl"
+    channel = FileChannel(path)
+    with watched_fsync(monkeypatch) as synced:
+        await channel.send(b"1")
+        assert {tmp_path, tmp_path / "new", path.parent, path} <= set(synced)
+        synced.clear()
+        await channel.send(b"2")
+        assert synced == [path]

@@ -83,6 +83,16 @@ def test_no_option_takes_a_secret(path: tuple[str, ...], command: click.Command)
             assert not words & {"pin", "password", "secret", "token", "key"} or words & {"file", "type"}, name
 
 
+WITHOUT_JSON = {(), ("serve",), ("demo",), ("token",), ("user",), ("audit",)}
+"""What runs on, and groups that do nothing themselves."""
+
+
+@every_command
+def test_every_verb_takes_json(path: tuple[str, ...], command: click.Command) -> None:
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert ("--json" in options) is (path not in WITHOUT_JSON)
+
+
 def test_the_check_for_secrets_can_fail() -> None:
     bad = click.Command("x", params=[click.Option(["--so-pin"])])
     with pytest.raises(AssertionError):

@@ -1,6 +1,7 @@
 """How every command ends, whatever happens to it."""
 
 import errno
+import json
 import os
 import signal
 import socket
@@ -95,6 +96,36 @@ def test_what_the_system_refuses_is_said_with_a_remedy(tmp_path: Path, run: Run)
     assert "[system_error]" in ran.err
     assert "remedy: " in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_an_error_is_one_line_of_json_after_json(tmp_path: Path, run: Run) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('data_directory = "var"\n')
+    ran = run("user", "disable", "nobody", "--json", config=config)
+    assert (ran.code, ran.out) == (1, "")
+    assert len(ran.err.splitlines()) == 1
+    error = json.loads(ran.err)["error"]
+    assert error.keys() == {"code", "message", "remedy"}
+    assert (error["code"], error["remedy"]) == ("person_unknown", "List them: adt-gateway user list")
+    assert run("user", "disable", "nobody", config=config).err.startswith("error: ")
+
+
+def test_what_the_system_refuses_and_wrong_use_are_json_too(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "file").write_text("")
+    config = tmp_path / "gateway.toml"
+    config.write_text(
+        'data_directory = "file/var"\n[token]\nmodule = "m"\npin_file = "p"\ntrust_file = "t"\n'
+    )
+    ran = run("token", "show", "--json", config=config)
+    assert (ran.code, json.loads(ran.err)["error"]["code"]) == (1, "system_error")
+    ran = run("token", "csr", "--json", config=config)
+    assert (ran.code, json.loads(ran.err)["error"]["code"]) == (2, "usage")
+    assert "--common-name" in json.loads(ran.err)["error"]["message"]
+
+
+def test_json_that_was_asked_for_once_does_not_last(tmp_path: Path, run: Run) -> None:
+    assert run("check", "--json", tmp_path / "absent.csv").err.startswith("{")
+    assert run("check", tmp_path / "absent.csv").err.startswith("error: ")
 
 
 def test_the_package_can_be_run_like_the_command() -> None:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,15 +61,73 @@ def test_a_token_is_made_certified_and_shown(config: Path, run: Run) -> None:
         assert pin not in ran.out + ran.err
 
 
-def test_every_step_is_on_record(config: Path, run: Run) -> None:
+def _actions(config: Path) -> list[str]:
+    with closing(sqlite3.connect(config.parent / "var" / "gateway.sqlite")) as database:
+        rows = database.execute("SELECT body FROM audit_records ORDER BY number").fetchall()
+    return [json.loads(body)["action"] for (body,) in rows]
+
+
+def test_every_step_is_on_record_before_and_after(config: Path, run: Run) -> None:
     run("token", "init", config=config)
-    run("token", "csr", "--common-name", "x", config=config)
+    request = run("token", "csr", "--common-name", "x", config=config).out
+    run("token", "import", _issue(config, request), config=config)
     run("token", "forget-refusal", config=config)
-    database = (config.parent / "var" / "gateway.sqlite").read_bytes()
-    wal = config.parent / "var" / "gateway.sqlite-wal"
-    database += wal.read_bytes() if wal.exists() else b""
-    for action in (b"token.initialised", b"token.csr_requested", b"token.refusal_forgotten"):
-        assert action in database
+    assert _actions(config) == [
+        *("token.initialising", "token.initialised"),
+        *("token.csr_requested", "token.csr_made"),
+        *("token.certificate_importing", "token.certificate_imported"),
+        *("token.refusal_forgetting", "token.refusal_forgotten"),
+    ]
+
+
+def test_a_step_that_failed_is_on_record(config: Path, run: Run) -> None:
+    run("token", "init", config=config)
+    assert run("token", "init", config=config).code == 6
+    assert _actions(config)[-2:] == ["token.initialising", "token.initialising_failed"]
+
+
+def _shut_store(config: Path) -> None:
+    """Let the settings name a store that cannot be opened; all else stays as it is."""
+    (config.parent / "file").write_text("")
+    url = f"sqlite+aiosqlite:///{config.parent / 'file' / 'gateway.sqlite'}"
+    config.write_text(f'{config.read_text()}[store]\nurl = "{url}"\n')
+
+
+def test_no_key_is_made_where_that_cannot_be_recorded(config: Path, run: Run) -> None:
+    _shut_store(config)
+    ran = run("token", "init", config=config)
+    assert ran.code == 1
+    assert "[store_unavailable]" in ran.err
+    assert not (config.parent / "softhsm").exists()
+    assert not (config.parent / "secrets").exists()
+
+
+def test_no_certificate_is_imported_where_that_cannot_be_recorded(config: Path, run: Run) -> None:
+    run("token", "init", config=config)
+    chain = _issue(config, run("token", "csr", "--common-name", "x", config=config).out)
+    _shut_store(config)
+    assert run("token", "import", chain, config=config).code == 1
+    assert json.loads(run("token", "show", "--json", config=config).out)["certificate"] is None
+
+
+def test_no_refusal_is_forgotten_where_that_cannot_be_recorded(config: Path, run: Run) -> None:
+    run("token", "init", config=config)
+    _put_pin(config, "0000")
+    run("token", "show", config=config)
+    _shut_store(config)
+    assert run("token", "forget-refusal", config=config).code == 1
+    assert "not offered again" in run("token", "show", config=config).err
+
+
+def test_every_verb_prints_json_for_machines(config: Path, run: Run) -> None:
+    made = run("token", "init", "--json", config=config)
+    assert json.loads(made.out)["label"] == "adt-gateway"
+    request = json.loads(run("token", "csr", "--common-name", "x", "--json", config=config).out)["csr"]
+    imported = run("token", "import", "--json", _issue(config, request), config=config)
+    assert json.loads(imported.out)["certificate"]["subject"] == "CN=x"
+    forgotten = run("token", "forget-refusal", "--json", config=config)
+    assert json.loads(forgotten.out) == {"forgotten": True}
+    assert made.err + imported.err + forgotten.err == ""
 
 
 def test_a_key_that_is_there_is_kept(config: Path, run: Run) -> None:

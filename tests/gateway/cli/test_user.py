@@ -64,6 +64,17 @@ def test_everybody_is_listed(config: Path, run: Run) -> None:
     assert "disabled" in lines[2]
 
 
+def test_every_verb_prints_json_for_machines(config: Path, run: Run) -> None:
+    added = run("user", "add", "alice", "--role", "submitter", "--json", config=config)
+    assert json.loads(added.out) == {"name": "alice", "roles": ["submitter"]}
+    issued = json.loads(run("user", "issue-token", "alice", "--json", config=config).out)
+    assert issued["name"] == "alice"
+    assert issued["access_token"].startswith("adtgw_")
+    disabled = run("user", "disable", "alice", "--json", config=config)
+    assert json.loads(disabled.out) == {"name": "alice", "disabled": True}
+    assert added.err + disabled.err == ""
+
+
 def test_an_empty_list_has_its_header(config: Path, run: Run) -> None:
     ran = run("user", "list", config=config)
     assert (ran.code, len(ran.out.splitlines())) == (0, 1)

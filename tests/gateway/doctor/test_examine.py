@@ -27,7 +27,7 @@ from tests.support.softhsm import needs_softhsm, run_on_token
 NAMES = [
     "settings",
     *("profile", "service users", "data directory", "disk space", "delivery folder"),
-    *("database", "audit chain", "clock", "time source"),
+    *("database", "audit chain", "clock", "adt files", "thresholds in force", "time source"),
     *("pin file", "trust file", "token", "key", "certificate", "broker", "daemon"),
 ]
 OF_THIS_MACHINE = {"time source", "disk space"}
@@ -99,7 +99,7 @@ def test_the_database_cannot_be_written_through_the_doctor(tmp_path: Path) -> No
 
     async def write() -> None:
         async with (
-            store._reading(load_settings(daemon.config), daemon.database_file) as database,
+            store.reading(load_settings(daemon.config), daemon.database_file) as database,
             database.write() as connection,
         ):
             await connection.execute(text("DELETE FROM audit_records"))

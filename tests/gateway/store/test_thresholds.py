@@ -1,6 +1,7 @@
 """What is in force is what the last file put there."""
 
 import msgspec
+from sqlalchemy import event
 
 from gateway.store.adt_files import FileState, move_file
 from gateway.store.database import Database
@@ -12,7 +13,7 @@ from gateway.store.thresholds import (
     thresholds_in_force,
 )
 from tests.support.rows import ANN, BOB, make_threshold, submitted
-from thresholds.model import Alignment, Period, Threshold
+from thresholds.model import Alignment, Period, Threshold, UserId
 
 STANDING = make_threshold()
 CHRISTMAS = make_threshold(effective_from=1000, effective_to=2000)
@@ -107,3 +108,25 @@ async def test_a_file_with_no_row_left_in_force_is_named(database: Database) -> 
     async with database.write() as connection:
         await supersede_users(connection, [BOB], 20)
     assert sorted(await empty_files(database)) == [both.file_id, one.file_id]
+
+
+async def test_the_rows_of_a_large_file_are_replaced_in_few_statements(database: Database) -> None:
+    """20,000 rows are found and superseded; the statements do not grow with them one by one."""
+    users = [UserId(f"90-B3-D5-1F-30-00-{number // 256:02X}-{number % 256:02X}") for number in range(5_000)]
+    times = [(None, 100), (2_000, 1_000), (3_000, 2_000), (4_000, 3_000)]
+    rows = [
+        make_threshold(user, effective_from=start, effective_to=end) for user in users for end, start in times
+    ]
+    await put(database, *rows)
+    (kept,) = await put(database, make_threshold(users[0], service="7.2"))
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    async with database.write() as connection:
+        await supersede_rows(connection, rows, 20)
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    assert len(statements) < 20
+    assert await in_force(database) == {kept}

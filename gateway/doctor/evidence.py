@@ -1,0 +1,149 @@
+"""What acts against what is on record: ADT files against the audit chain, thresholds against their files.
+
+Whoever can write to the database can change a row that the daemon acts on. The chain then still holds; but it
+no longer says what the rows say, and that is found here.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Final
+
+import msgspec
+from sqlalchemy import LargeBinary, cast, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.record import Content
+from gateway.doctor.finding import Check, Finding, failed, ok, unknown
+from gateway.doctor.in_force import REMEDY, THRESHOLDS, Recorded, first_of, judge_thresholds
+from gateway.doctor.store import reading, sqlite_file
+from gateway.errors import GatewayError
+from gateway.operations.rules import load_rules
+from gateway.settings import Settings
+from gateway.store.adt_files import LIVE, FileState, StoredFile, list_files
+from gateway.store.schema import adt_files, audit_records
+from gateway.store.thresholds import thresholds_in_force
+from thresholds.model import Threshold
+
+FILES = "adt files"
+
+STATES: Final = {f"adt_file.{state.replace(' ', '_')}": state for state in FileState}
+"""The actions that move a file, and where to."""
+
+NUMBER: Final = re.compile("[0-9]{1,18}")
+
+
+async def _evidence(settings: Settings, now: float) -> AsyncIterator[Finding]:
+    del now
+    path = sqlite_file(settings)
+    if path and not path.exists():
+        yield unknown(FILES, "not looked at: there is no database yet")
+        return
+    try:
+        async with reading(settings, path) as database, database.read() as connection:
+            recorded = await _recorded(connection)
+            files = {file.id: file for file in await list_files(connection)}
+            contents = await _contents(connection)
+            actual = await _in_force(connection)
+    except ValueError:
+        yield failed(FILES, "a file of the table is in a state that no file has", REMEDY)
+        return
+    except GatewayError as error:
+        yield unknown(FILES, f"not looked at: {error.message}")
+        return
+    yield judge_files(recorded, files, contents)
+    try:
+        rules = load_rules(settings)
+    except GatewayError:
+        yield unknown(THRESHOLDS, "not looked at: the profile cannot be used")
+        return
+    yield judge_thresholds(recorded, files, contents, actual, rules)
+
+
+async def _contents(connection: AsyncConnection) -> dict[int, bytes]:
+    """Return the bytes of the files that are on their way or in force."""
+    # SQLite keeps text where somebody wrote it instead of bytes: it is read as bytes, to be found wrong.
+    content = cast(adt_files.c.content, LargeBinary)
+    rows = await connection.execute(select(adt_files.c.id, content).where(adt_files.c.state.in_(LIVE)))
+    return {number: bytes(data) for number, data in rows}
+
+
+async def _in_force(connection: AsyncConnection) -> tuple[Threshold, ...] | None:
+    """Return the thresholds of the table, or None where a row holds what none can hold."""
+    try:
+        return await thresholds_in_force(connection)
+    except ValueError:
+        return None
+
+
+async def _recorded(connection: AsyncConnection) -> dict[int, Recorded]:
+    """Read from the whole chain what became of each file; bodies alone are asked, for they are hashed."""
+    found: dict[int, Recorded] = {}
+    query = select(cast(audit_records.c.body, LargeBinary)).order_by(audit_records.c.number)
+    async for (body,) in await connection.stream(query):
+        if b'"adt_file.' in body and (content := _content(body)) is not None:
+            _note(found, content)
+    return found
+
+
+def _content(body: bytes) -> Content | None:
+    try:
+        return msgspec.json.decode(body, type=Content)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # the check of the chain names it
+
+
+def _note(found: dict[int, Recorded], content: Content) -> None:
+    kind, _, number = content.subject.partition("/")
+    state = STATES.get(content.action)
+    if state is None or kind != "adt-file" or not NUMBER.fullmatch(number):
+        return
+    if state is FileState.SUBMITTED:
+        found[int(number)] = Recorded(state, content)
+    elif (file := found.get(int(number))) is not None:
+        file.state = state
+        if state is FileState.APPROVED:
+            file.approved = content
+        elif state is FileState.IN_FORCE:
+            file.in_force = content
+
+
+def judge_files(
+    recorded: Mapping[int, Recorded], files: Mapping[int, StoredFile], contents: Mapping[int, bytes]
+) -> Finding:
+    """Tell whether each file is as the chain left it: its state, its people, and its bytes where they matter."""
+    wrong = [*_wrong_files(recorded, files, contents)]
+    if not wrong:
+        return ok(FILES, f"{len(files)} are as the audit chain left them")
+    return failed(FILES, first_of(wrong), REMEDY)
+
+
+def _wrong_files(
+    recorded: Mapping[int, Recorded], files: Mapping[int, StoredFile], contents: Mapping[int, bytes]
+) -> Iterator[str]:
+    for number in sorted(recorded.keys() | files.keys()):
+        record, file = recorded.get(number), files.get(number)
+        if file is None:
+            yield f"ADT file {number} is on record and not in the table"
+        elif record is None:
+            yield f"ADT file {number} ({file.name}) is in the table and not on record"
+        else:
+            for column, kept, said in _facts(record, file, contents.get(number)):
+                if kept != said:
+                    yield f"ADT file {number} ({file.name}): {column} is {kept!r} but {said!r} on record"
+
+
+def _facts(record: Recorded, file: StoredFile, content: bytes | None) -> Iterator[tuple[str, object, object]]:
+    """Yield what the table says and what the chain says, by column."""
+    detail = record.submitted.detail
+    yield "state", str(file.state), str(record.state)
+    yield "name", file.name, detail.get("name")
+    yield "submitted_by", file.submitted_by, record.submitted.actor
+    yield "approved_by", file.approved_by, record.approved.actor if record.approved else None
+    yield "sha256", file.sha256, detail.get("sha256")
+    if content is not None:
+        last = record.in_force or record.approved or record.submitted
+        yield "the SHA-256 of its bytes", hashlib.sha256(content).hexdigest(), last.detail.get("sha256")
+
+
+CHECKS = (Check((FILES, THRESHOLDS), _evidence),)
