@@ -52,7 +52,7 @@ def read_pin(path: Path) -> Pin:
             content = file.read(PIN_BYTES + 2)
     except OSError as error:
         raise _unusable(path, error.strerror or type(error).__name__) from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if mode & _others(path):
         raise _unusable(path, f"others than its owner may use it (mode {stat.S_IMODE(mode):04o})")
     content = content.removesuffix(b"\n").removesuffix(b"\r")
     if not content or len(content) > PIN_BYTES:
@@ -61,6 +61,17 @@ def read_pin(path: Path) -> Pin:
         return Pin(content.decode())
     except UnicodeDecodeError:
         raise _unusable(path, "it is not UTF-8 text") from None
+
+
+def _others(path: Path) -> int:
+    """Return the bits of the mode that nobody but the owner may have.
+
+    systemd 254 and later let a service read its credentials by an access control list, which shows as the
+    group's bit; the folder around them belongs to the service alone (systemd.exec(5), LoadCredential=).
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    group = stat.S_IWGRP | stat.S_IXGRP if credentials and path.parent == Path(credentials) else stat.S_IRWXG
+    return group | stat.S_IRWXO
 
 
 def _unusable(path: Path, why: str) -> TokenError:

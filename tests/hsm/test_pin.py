@@ -48,6 +48,21 @@ def test_a_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> Non
     assert code_of_reading(write_pin(tmp_path, b"1234", mode)) == "pin_file"
 
 
+def test_the_group_may_read_a_credential_of_systemd_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From systemd 254 on the access control list of a credential shows as mode 0440."""
+    credential = write_pin(tmp_path, b"1234", 0o440)
+    assert code_of_reading(credential) == "pin_file"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "elsewhere"))
+    assert code_of_reading(credential) == "pin_file"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_pin(credential).reveal() == "1234"
+    for mode in (0o460, 0o450, 0o444):
+        credential.chmod(mode)
+        assert code_of_reading(credential) == "pin_file"
+
+
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     assert code_of_reading(tmp_path / "none") == "pin_file"
     assert code_of_reading(tmp_path) == "pin_file"
