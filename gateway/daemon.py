@@ -1,6 +1,7 @@
 """The daemon: puts the parts together, runs them, and stops them in order."""
 
 import asyncio
+import faulthandler
 import fcntl
 import os
 import signal
@@ -14,7 +15,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway import tasks
+from gateway import systemd, tasks
 from gateway.alerts.channels import Channel, FileChannel, MqttChannel
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
@@ -26,11 +27,14 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
 from gateway.operations.delivery import Delivery
+from gateway.operations.durable import log_durable
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.liveness import Liveness
 from gateway.operations.people import Authenticator
-from gateway.operations.rules import FileRules, load_rules
+from gateway.operations.reload import Reload
+from gateway.operations.rules import Rulebook, load_rules
 from gateway.operations.signing import Signing, token_config
 from gateway.settings import Settings
 from gateway.store.database import Database, open_database
@@ -38,7 +42,6 @@ from gateway.store.journal_writer import open_journal_writer
 from gateway.store.migrate import migrate
 from gateway.web.app import make_app
 from gateway.web.services import Services
-from hsm.model import Container
 from hsm.token import Token
 
 log = structlog.get_logger(__name__)
@@ -59,30 +62,38 @@ journal needs it twice, and every sender waits for a commit."""
 Announce = Callable[[str], None]
 
 
-def run_daemon(settings: Settings, announce: Announce) -> None:
+def run_daemon(settings: Settings, announce: Announce, reread: Callable[[], Settings]) -> None:
     """Run until SIGTERM or SIGINT; *announce* gets the address once the daemon is ready.
 
+    At SIGHUP *reread* reads the settings anew. A crash leaves where each thread was, without values, in the log.
     When it returns, everything that was acknowledged is on disk and counted.
     """
+    faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, announce, SteadyClock()))
+        runner.run(_serve(settings, announce, reread, SteadyClock()))
 
 
-async def _serve(settings: Settings, announce: Announce, clock: SteadyClock) -> None:
+async def _serve(
+    settings: Settings, announce: Announce, reread: Callable[[], Settings], clock: SteadyClock
+) -> None:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    rules = Rulebook(load_rules(settings))
+    reload = Reload(settings, reread, rules)
+    loop.add_signal_handler(signal.SIGHUP, reload.ring)
     settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_daemon(settings.data_directory))
         database = open_database(settings)
         stack.push_async_callback(database.close)
         await migrate(database)
-        parts = await stack.enter_async_context(_parts(settings, database, clock))
+        parts = await stack.enter_async_context(_parts(settings, database, rules, clock))
         await parts.intake.recover()
-        await parts.run(stop, announce)
-    log.info("stopped", durable="everything acknowledged is on disk and counted")
+        await parts.run(stop, announce, reload)
+        await log_durable(database)
 
 
 @contextmanager
@@ -104,7 +115,7 @@ class Parts:
         self,
         settings: Settings,
         database: Database,
-        rules: FileRules,
+        rules: Rulebook,
         token: Token | None,
         clock: SteadyClock,
     ) -> None:
@@ -119,19 +130,19 @@ class Parts:
         channels = _channels(settings, self._broker)
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
-        recorder = Recorder(database, settings.instance, names, rules.service_name, self._ring)
+        recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring)
         horizon = settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, horizon)
         self._journal = open_journal_writer(database)
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
-        self._receiver = Receiver(self.intake, rules.catalogue.classify, clock)
+        self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
         trust = settings.token.trust_file if settings.token else None
-        container = Container(rules.profile.container)
         self._delivery = Delivery(database, settings.delivery_folder, clock)
         self._signing = Signing(
-            database, token, trust, container, self.health, clock, on_signed=self._delivery.ring
+            database, token, trust, rules, self.health, clock, on_signed=self._delivery.ring
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock)
+        self._liveness = Liveness(self.intake, self._in_force, self._counting)
         self._services = Services(
             database=database,
             clock=clock,
@@ -163,13 +174,15 @@ class Parts:
     async def _on_message(self, payload: bytes) -> None:
         await self._receiver.message(payload)
 
-    async def run(self, stop: asyncio.Event, announce: Announce) -> None:
+    async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
         async with asyncio.TaskGroup() as group:
             running = [
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", self._watch_clock()),
+                tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
@@ -183,7 +196,9 @@ class Parts:
                 running.append(tasks.start(group, "mqtt-health", self._watch_broker(self._broker)))
             async with self._listening() as address:
                 announce(address)
+                systemd.notify(systemd.READY, systemd.status(f"listens on {address}"))
                 await stop.wait()
+                systemd.notify(systemd.STOPPING)
                 log.info("stopping")
             for task in running:
                 task.cancel()
@@ -228,10 +243,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, database: Database, clock: SteadyClock) -> AsyncIterator[Parts]:
+async def _parts(
+    settings: Settings, database: Database, rules: Rulebook, clock: SteadyClock
+) -> AsyncIterator[Parts]:
     token = Token(token_config(settings.token, settings.data_directory)) if settings.token else None
     try:
-        parts = Parts(settings, database, load_rules(settings), token, clock)
+        parts = Parts(settings, database, rules, token, clock)
         try:
             yield parts
         finally:

@@ -1,10 +1,15 @@
 """Every metric of the daemon. No label holds a device or a request."""
 
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # memory, processor time, open files and start of the daemon
+
+BUILD: Final = Info("adt_gateway_build", "The version that runs.", registry=REGISTRY)
+BUILD.info({"version": version("adt-gateway")})
 
 COMMUNICATIONS: Final = Counter(
     "adt_gateway_communications",
@@ -29,6 +34,24 @@ MISPLACED: Final = Counter(
 QUEUED: Final = Gauge(
     "adt_gateway_queued_communications", "Communications that wait for their commit.", registry=REGISTRY
 )
+QUEUE_LIMIT: Final = Gauge(
+    "adt_gateway_queue_limit_communications",
+    "How many may wait; above it senders get 503.",
+    registry=REGISTRY,
+)
+COMMIT_FAILURES: Final = Counter(
+    "adt_gateway_commit_failures",
+    "Group commits of the journal that failed; nothing was counted and no sender was told otherwise.",
+    registry=REGISTRY,
+)
+LAST_TICK: Final = Gauge(
+    "adt_gateway_last_tick_timestamp_seconds",
+    "When time last passed for the count: episodes end and thresholds take effect by it.",
+    registry=REGISTRY,
+)
+JOURNAL_GROUPS: Final = Gauge(
+    "adt_gateway_journal_groups", "Groups in the journal, by their numbers.", registry=REGISTRY
+)
 COMMIT_SECONDS: Final = Histogram(
     "adt_gateway_commit_seconds",
     "How long one group commit of the journal took.",
@@ -36,7 +59,9 @@ COMMIT_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 BREACHES: Final = Counter("adt_gateway_breaches", "Breaches, by level.", ["level"], registry=REGISTRY)
-OPEN_EPISODES: Final = Gauge("adt_gateway_open_episodes", "Episodes open now.", registry=REGISTRY)
+OPEN_EPISODES: Final = Gauge(
+    "adt_gateway_open_episodes", "Episodes open now, by level.", ["level"], registry=REGISTRY
+)
 THRESHOLDS_IN_FORCE: Final = Gauge(
     "adt_gateway_thresholds_in_force", "Thresholds in force, exceptions included.", registry=REGISTRY
 )
@@ -58,5 +83,16 @@ SIGNING_FAILURES: Final = Counter(
 )
 LAST_SIGNATURE: Final = Gauge(
     "adt_gateway_last_signature_timestamp_seconds", "When a file was last signed.", registry=REGISTRY
+)
+CERTIFICATE_EXPIRY: Final = Gauge(
+    "adt_gateway_certificate_expiry_timestamp_seconds",
+    "When the file-signing certificate on the token expires; 0 while it is not known.",
+    registry=REGISTRY,
+)
+FILES: Final = Gauge("adt_gateway_files", "ADT files, by state.", ["state"], registry=REGISTRY)
+SETTINGS_TAKEN: Final = Gauge(
+    "adt_gateway_settings_taken",
+    "Whether the settings file was taken when it was last read (1) or refused (0).",
+    registry=REGISTRY,
 )
 READY: Final = Gauge("adt_gateway_ready", "Whether a part works (1) or not (0).", ["part"], registry=REGISTRY)

@@ -17,4 +17,8 @@ def serve(config: Path) -> None:
 
     settings = load_settings(config)
     configure_logs(settings.log)
-    run_daemon(settings, lambda address: talk(f"adt-gateway listens on {address}"))
+    run_daemon(
+        settings,
+        announce=lambda address: talk(f"adt-gateway listens on {address}"),
+        reread=lambda: load_settings(config),
+    )

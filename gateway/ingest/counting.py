@@ -26,7 +26,7 @@ from gateway.store.journal import (
 )
 from gateway.store.thresholds import thresholds_in_force
 from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate
-from thresholds.model import Threshold, ThresholdKey
+from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.monitor import Kind, Monitor
 from thresholds.window import LATENESS
 
@@ -56,6 +56,8 @@ class Counting:
         self._counted = Counted(0, 0)
         self._recorded_open: frozenset[EpisodeId] = frozenset()
         self._pruned_at = 0.0
+        self.attempts = 0
+        """How often it was tried once more to put changes on record."""
 
     async def recover(self) -> AsyncIterator[JournalRow]:
         """Rebuild the monitor from the store, yielding each journal row for whoever else needs it.
@@ -182,6 +184,7 @@ class Counting:
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
+                    self.attempts += 1
                     self._health.report("recording", works=False, detail="breaches wait to be recorded")
                 await self._recorder.record(changes, excess, open_episodes, self._counted, self._clock())
         self._health.report("recording", works=True)
@@ -192,7 +195,9 @@ class Counting:
         self._show()
 
     def _show(self) -> None:
-        OPEN_EPISODES.set(sum(1 for _ in self._monitor.open_episodes()))
+        levels = Counter(state.episode.level for state in self._monitor.open_episodes())
+        for level in Level:
+            OPEN_EPISODES.labels(level).set(levels[level])
         THRESHOLDS_IN_FORCE.set(len(self._thresholds))
 
     async def _prune(self) -> None:

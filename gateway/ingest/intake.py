@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.counting import Counting
 from gateway.ingest.deduplication import Deduplication, fingerprint
-from gateway.metrics import COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUED
+from gateway.metrics import COMMIT_FAILURES, COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUE_LIMIT, QUEUED
 from gateway.settings import Ingest
 from gateway.store.journal import Observation
 from gateway.store.journal_writer import JournalWriter
@@ -46,6 +46,7 @@ class Intake:
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
         self._deduplication = Deduplication(settings.deduplication_seconds)
+        QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
         """Count *observations* once each; return after the commit.
@@ -61,6 +62,12 @@ class Intake:
         self._add(len(observations))
         self._queue.put_nowait((observations, done))
         return await done
+
+    def ask(self) -> asyncio.Future[Taken]:
+        """Return what is done once the queue has been worked through up to here."""
+        done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(((), done))
+        return done
 
     def _add(self, change: int) -> None:
         self._queued += change
@@ -104,6 +111,7 @@ class Intake:
                 row_id = await self._write(group, fresh)
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
+                COMMIT_FAILURES.inc()
                 _answer_all(answers, error)
                 return
         for done, taken in answers:

@@ -10,7 +10,7 @@ from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, NotPermitted
-from gateway.operations.rules import FileRules
+from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import (
     FileState,
     StoredFile,
@@ -47,7 +47,7 @@ class RefusedFile(InvalidInput):
 class Files:
     """What people do with ADT files. Every method is one transaction with its audit record."""
 
-    def __init__(self, database: Database, rules: FileRules, clock: Clock) -> None:
+    def __init__(self, database: Database, rules: Rulebook, clock: Clock) -> None:
         self._database = database
         self._rules = rules
         self._clock = clock
@@ -65,7 +65,8 @@ class Files:
             )
             raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
         now = self._clock()
-        check = await asyncio.to_thread(self._rules.check, name, data, int(now))
+        rules = self._rules.current
+        check = await asyncio.to_thread(rules.check, name, data, int(now))
         if not check.accepted:
             await self._record_refusal(person, name, len(data), check, now)
             raise RefusedFile(name, check)
@@ -77,7 +78,7 @@ class Files:
             file_id = await insert_file(
                 connection,
                 name=name,
-                profile=self._rules.profile.label,
+                profile=rules.profile.label,
                 sha256=check.sha256,
                 content=data,
                 row_count=len(check.thresholds),

@@ -12,7 +12,8 @@ from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
-from gateway.operations.rules import FileRules
+from gateway.metrics import LAST_TICK
+from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -34,7 +35,7 @@ class InForce:
     """Brings files into force and lets time pass for the count."""
 
     def __init__(
-        self, database: Database, rules: FileRules, counting: Counting, health: Health, clock: Clock
+        self, database: Database, rules: Rulebook, counting: Counting, health: Health, clock: Clock
     ) -> None:
         self._database = database
         self._health = health
@@ -44,6 +45,8 @@ class InForce:
         self._due_at = 0
         self._rung = False
         self._stale = False
+        self.turns = 0
+        """How often the time was looked at, with or without success."""
 
     def ring(self) -> None:
         """Say that a file was acknowledged."""
@@ -54,9 +57,11 @@ class InForce:
         while True:
             try:
                 await self._look()
+                LAST_TICK.set_to_current_time()
             except Unavailable as error:
                 self._rung = True
                 log.warning("time_not_passed", code=error.code, error=error.message)
+            self.turns += 1
             await asyncio.sleep(TICK_SECONDS)
 
     async def _look(self) -> None:
@@ -89,7 +94,8 @@ class InForce:
     async def _bring(self, file: StoredFile, now: int) -> None:
         async with self._database.read() as connection:
             content = await get_part(connection, file.id, "content") or b""
-        check = await asyncio.to_thread(self._rules.check, file.name, content, file.submitted_at)
+        rules = self._rules.of(file.profile)
+        check = await asyncio.to_thread(rules.check, file.name, content, file.submitted_at)
         if check.sha256 != file.sha256 or not check.accepted:
             await self._fail(file, check)
             return
@@ -98,7 +104,7 @@ class InForce:
             detail = {"sha256": file.sha256, "rows": file.row_count, "user_ids": users}
             entry = Entry("system", "adt_file.in_force", file.subject, detail)
             record = await append_record(connection, entry, self._clock())
-            if self._rules.profile.replaces == "user-id":
+            if rules.profile.replaces == "user-id":
                 await supersede_users(connection, users, now)
             else:
                 await supersede_rows(connection, check.thresholds, now)

@@ -39,6 +39,32 @@ class FileRules(msgspec.Struct, frozen=True):
         return covered[0].name if len(covered) == 1 else f"{len(covered)} variants"
 
 
+class Rulebook:
+    """The rules of every profile that was set since the start; those set last are for new files."""
+
+    def __init__(self, rules: FileRules) -> None:
+        self._current = rules
+        self._by_profile = {rules.profile.label: rules}
+
+    @property
+    def current(self) -> FileRules:
+        """What new files are checked against."""
+        return self._current
+
+    def of(self, profile: str) -> FileRules:
+        """Return what a file that was submitted under this profile (its label) is checked against."""
+        return self._by_profile.get(profile, self._current)
+
+    def use(self, rules: FileRules) -> None:
+        """Take *rules* for new files; files of an earlier profile keep it, with our User IDs as they are now."""
+        known = [*self._by_profile.values(), rules]
+        self._by_profile = {
+            each.profile.label: msgspec.structs.replace(each, service_users=rules.service_users)
+            for each in known
+        }
+        self._current = rules
+
+
 def load_rules(settings: Settings) -> FileRules:
     """Read the profile that *settings* name; raise `SettingsError` where it cannot be used."""
     path = settings.adt_files.profile

@@ -12,8 +12,9 @@ from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
-from gateway.metrics import LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
+from gateway.metrics import CERTIFICATE_EXPIRY, LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
 from gateway.operations.receipt import make_receipt
+from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS: Final = 30.0
 """How often the token is probed, and files that are approved but not signed are tried again."""
+
+DESCRIBE_SECONDS: Final = 3600.0
+"""How often it is looked when the certificate expires."""
 
 LONGEST_PAUSE: Final = 1800.0
 """The pause doubles up to this after each failure to sign: every attempt leaves audit records."""
@@ -58,7 +62,7 @@ class Signing:
         database: Database,
         token: Token | None,
         trust_file: Path | None,
-        container: Container,
+        rules: Rulebook,
         health: Health,
         clock: Clock,
         on_signed: Callable[[], None],
@@ -66,11 +70,12 @@ class Signing:
         self._database = database
         self._token = token
         self._trust_file = trust_file
-        self._container = container
+        self._rules = rules
         self._health = health
         self._clock = clock
         self._on_signed = on_signed
         self._signing = asyncio.Lock()
+        self._described_at = 0.0
 
     async def sign(self, file_id: int) -> StoredFile:
         """Sign an approved file; one that is signed already is returned as it is.
@@ -82,7 +87,7 @@ class Signing:
             if file.state is not FileState.APPROVED:
                 return file
             try:
-                artefact = await self._signature(content)
+                artefact = await self._signature(content, self._container(file))
             except TokenUnavailable as error:
                 await self._failed(file, error)
                 raise
@@ -122,11 +127,21 @@ class Signing:
             return False
         try:
             await self._token.ping()
+            await self._look_at_certificate(self._token)
         except TokenError as error:
             self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
             return False
         self._health.report("token", works=True, needed=False)
         return True
+
+    async def _look_at_certificate(self, token: Token) -> None:
+        """Show now and then when the certificate expires: to describe a token takes longer than to ask for its key."""
+        now = self._clock()
+        if now - self._described_at < DESCRIBE_SECONDS:
+            return
+        certificate = (await token.describe()).certificate
+        CERTIFICATE_EXPIRY.set(certificate.not_after.timestamp() if certificate else 0)
+        self._described_at = now
 
     async def _begin(self, file_id: int) -> tuple[StoredFile, bytes]:
         """Record that the token is about to be used, and return the bytes that were approved."""
@@ -149,21 +164,24 @@ class Signing:
                 await append_record(connection, entry, now)
         return file, content
 
-    async def _signature(self, content: bytes) -> SignedArtefact:
+    def _container(self, file: StoredFile) -> Container:
+        return Container(self._rules.of(file.profile).profile.container)
+
+    async def _signature(self, content: bytes, container: Container) -> SignedArtefact:
         """Ask the token, and believe only what verifies."""
         if self._token is None or self._trust_file is None:
             raise TokenUnavailable(
                 "token_not_set", "no token is set", "Fill in the section [token] of the settings."
             )
         try:
-            artefact = await self._token.sign(content, self._container)
+            artefact = await self._token.sign(content, container)
             trust = await asyncio.to_thread(self._trust_file.read_bytes)
             verdict = await asyncio.to_thread(
                 verify,
                 content,
                 artefact.signature,
                 trust,
-                container=self._container,
+                container=container,
                 certificate_pem=artefact.chain_pem.encode(),
             )
             require_valid(verdict)
@@ -202,6 +220,7 @@ class Signing:
             )
         SIGNATURES.inc()
         LAST_SIGNATURE.set(now)
+        CERTIFICATE_EXPIRY.set(artefact.certificate.not_after.timestamp())
         self._health.report("token", works=True, needed=False)
         log.info("file_signed", file=file.id, name=file.name, record=record.number)
         return signed

@@ -4,7 +4,7 @@ import enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -86,6 +86,12 @@ async def list_files(connection: AsyncConnection, *states: FileState) -> list[St
     if states:
         query = query.where(adt_files.c.state.in_(states))
     return [_file(row) for row in await connection.execute(query)]
+
+
+async def count_files(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many files there are, by state."""
+    query = select(adt_files.c.state, func.count()).group_by(adt_files.c.state)
+    return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 LIVE = (

@@ -60,6 +60,13 @@ async def newest_group(connection: AsyncConnection) -> JournalRow | None:
     return JournalRow(row.id, row.received_at, _decode(row.content)) if row else None
 
 
+async def count_groups(connection: AsyncConnection) -> int:
+    """Return how many groups there are, told by their numbers: to count them would read them all."""
+    query = select(func.min(journal.c.id), func.max(journal.c.id))
+    oldest, newest = (await connection.execute(query)).one()
+    return 0 if newest is None else int(newest - oldest + 1)
+
+
 async def read_journal(database: Database, since: int, last: int | None = None) -> AsyncIterator[JournalRow]:
     """Yield the groups received at or after *since* (seconds since the epoch), up to number *last*, in order."""
     after = 0

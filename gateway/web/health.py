@@ -4,10 +4,12 @@ from aiohttp import web
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.errors import GatewayError
-from gateway.metrics import ALERTS_WAITING, REGISTRY
+from gateway.metrics import ALERTS_WAITING, FILES, JOURNAL_GROUPS, REGISTRY
+from gateway.store.adt_files import FileState, count_files
+from gateway.store.journal import count_groups
 from gateway.store.outbox import count_waiting
 from gateway.web.answers import json_answer
-from gateway.web.services import SERVICES
+from gateway.web.services import SERVICES, Services
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -19,25 +21,32 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Say whether every part that is needed works; 503 where one does not."""
     services = request.app[SERVICES]
-    try:
-        async with services.database.read():
-            services.health.report("store", works=True)
-    except GatewayError as error:
-        services.health.report("store", works=False, detail=error.message)
+    await _look_at_store(services)
     ready = services.health.ready
     body = {"ready": ready, "parts": services.health.parts}
     return json_answer(body, status=200 if ready else 503)
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Return all metrics as OpenMetrics text."""
-    services = request.app[SERVICES]
+    """Return all metrics as OpenMetrics text; what only the store knows stays as it was while it is away."""
+    await _look_at_store(request.app[SERVICES])
+    text = generate_latest(REGISTRY)  # type: ignore[no-untyped-call] # the library types its other format alone
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _look_at_store(services: Services) -> None:
+    """Read what the store alone knows into the metrics, and report whether it works."""
     try:
         async with services.database.read() as connection:
             waiting = await count_waiting(connection)
-    except GatewayError:
-        waiting = {}
+            files = await count_files(connection)
+            groups = await count_groups(connection)
+    except GatewayError as error:
+        services.health.report("store", works=False, detail=error.message)
+        return
+    services.health.report("store", works=True)
+    JOURNAL_GROUPS.set(groups)
     for channel in services.channels:
         ALERTS_WAITING.labels(channel).set(waiting.get(channel, 0))
-    text = generate_latest(REGISTRY)  # type: ignore[no-untyped-call] # the library types its other format alone
-    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    for state in FileState:
+        FILES.labels(state).set(files.get(state, 0))
