@@ -25,6 +25,7 @@ import gateway.metrics
 from gateway.access import PERMISSIONS, Role
 from gateway.cli import cli
 from gateway.errors import ExitCode
+from gateway.operations.reload import RELOADABLE
 from gateway.settings import Settings
 from thresholds.profile import Rules
 
@@ -139,6 +140,13 @@ def metrics() -> str:
     return "\n".join(lines)
 
 
+def reloadable() -> str:
+    """Return the settings that can change while the daemon runs."""
+    return _table(
+        ["setting", "its new value holds"], [[f"`{name}`", when] for name, when in RELOADABLE.items()]
+    )
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
@@ -146,6 +154,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "roles": roles,
     "rules": rules,
     "metrics": metrics,
+    "reloadable": reloadable,
 }
 
 
