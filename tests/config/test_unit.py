@@ -14,8 +14,9 @@ from gateway.errors import ExitCode
 from gateway.settings import load_settings
 from tests.support import daemon as support
 from tests.support.api import COMMAND, header_line
-from tests.support.daemon import HAS_SOFTHSM, Daemon, row
+from tests.support.daemon import Daemon, row
 from tests.support.documents import ROOT
+from tests.support.softhsm import needs_softhsm
 
 UNIT: Final = ROOT / "config" / "adt-gateway.service"
 EXPOSURE: Final = 2.0
@@ -104,7 +105,7 @@ def test_the_settings_in_the_guide_fit_the_unit(tmp_path: Path) -> None:
     assert str(settings.data_directory) == f"/var/lib/{values('StateDirectory')[0]}"
 
 
-@pytest.mark.skipif(not HAS_SOFTHSM, reason="SoftHSM is not installed")
+@needs_softhsm
 def test_daemon_and_token_need_no_memory_that_is_written_and_executed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
