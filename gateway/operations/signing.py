@@ -127,11 +127,12 @@ class Signing:
             return False
         try:
             await self._token.ping()
-            await self._look_at_certificate(self._token)
         except TokenError as error:
             self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
             return False
         self._health.report("token", works=True, needed=False)
+        # After the report: what a signature meanwhile found out about the token is not to be overwritten.
+        await self._look_at_certificate(self._token)
         return True
 
     async def _look_at_certificate(self, token: Token) -> None:
@@ -139,7 +140,11 @@ class Signing:
         now = self._clock()
         if now - self._described_at < DESCRIBE_SECONDS:
             return
-        certificate = (await token.describe()).certificate
+        try:
+            certificate = (await token.describe()).certificate
+        except TokenError as error:
+            log.warning("certificate_not_read", code=error.code, error=str(error))
+            return
         CERTIFICATE_EXPIRY.set(certificate.not_after.timestamp() if certificate else 0)
         self._described_at = now
 
