@@ -3,10 +3,12 @@
 import asyncio
 import faulthandler
 import fcntl
+import math
 import os
+import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,10 @@ from gateway.clock import SteadyClock
 from gateway.errors import Conflict
 from gateway.health import Health
 from gateway.ingest.counting import Counting
+from gateway.ingest.drop_folder import DropFolder
 from gateway.ingest.intake import Intake
+from gateway.ingest.not_counted import NotCounted
+from gateway.ingest.passed_on import PassedOn
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
@@ -40,6 +45,7 @@ from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal_writer import open_journal_writer
 from gateway.store.migrate import migrate
+from gateway.web.adaptor import Adaptor
 from gateway.web.app import make_app
 from gateway.web.services import Services
 from hsm.token import Token
@@ -70,6 +76,8 @@ def run_daemon(settings: Settings, announce: Announce, reread: Callable[[], Sett
     """
     faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # each connection is one
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, announce, reread, SteadyClock()))
 
@@ -91,7 +99,7 @@ async def _serve(
         stack.push_async_callback(database.close)
         await migrate(database)
         parts = await stack.enter_async_context(_parts(settings, database, rules, clock))
-        await parts.intake.recover()
+        await parts.recover()
         await parts.run(stop, announce, reload)
         await log_durable(database)
 
@@ -136,6 +144,14 @@ class Parts:
         self._journal = open_journal_writer(database)
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
         self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
+        self._not_counted = NotCounted(database, clock)
+        self._passed_on: PassedOn | None = None
+        self._adaptor: Adaptor | None = None
+        if settings.forward:
+            self._passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
+            self._adaptor = Adaptor(settings.forward, self._passed_on)
+        folder = settings.ingest.drop_folder
+        self._drop_folder = DropFolder(folder, self._receiver, self.health, clock) if folder else None
         trust = settings.token.trust_file if settings.token else None
         self._delivery = Delivery(database, settings.delivery_folder, clock)
         self._signing = Signing(
@@ -155,11 +171,19 @@ class Parts:
             counting=self._counting,
             incidents=Incidents(database, settings.instance, names, self._ring, clock),
             health=self.health,
+            adaptor=self._adaptor,
             channels=names,
         )
 
-    def close(self) -> None:
+    async def recover(self) -> None:
+        """Rebuild what was counted; files of the drop folder that were under way will be read again."""
+        since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
+        await self.intake.recover(since)
+
+    async def close(self) -> None:
         """Give back what was opened."""
+        if self._adaptor:
+            await self._adaptor.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -189,6 +213,7 @@ class Parts:
             for name, dispatcher in self._dispatchers.items():
                 work = tasks.supervise(f"alerts-{name}", dispatcher.run)
                 running.append(tasks.start(group, f"alerts-{name}", work))
+            running += self._start_sources(group)
             if self._broker:
                 running.append(
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
@@ -200,6 +225,8 @@ class Parts:
                 await stop.wait()
                 systemd.notify(systemd.STOPPING)
                 log.info("stopping")
+            if self._passed_on:
+                await self._passed_on.finish(STOP_SECONDS)
             for task in running:
                 task.cancel()
 
@@ -215,6 +242,14 @@ class Parts:
             jumped = bool(jump)
             await asyncio.sleep(1.0)
 
+    def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        work: dict[str, Callable[[], Awaitable[None]]] = {}
+        if self._passed_on:
+            work |= {"forward": self._passed_on.run, "not-counted": self._not_counted.run}
+        if self._drop_folder:
+            work["drop-folder"] = self._drop_folder.run
+        return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
+
     async def _watch_broker(self, broker: Broker) -> None:
         while True:
             detail = "" if broker.connected else "the MQTT broker is not connected; it is tried again"
@@ -225,7 +260,13 @@ class Parts:
     async def _listening(self) -> AsyncIterator[str]:
         """Listen, and leave the address in a file; at the end let requests under way finish."""
         http = self._settings.http
-        runner = web.AppRunner(make_app(self._services), access_log=None, shutdown_timeout=STOP_SECONDS)
+        # Bodies stay as they were sent: one that is passed on goes on byte for byte.
+        runner = web.AppRunner(
+            make_app(self._services),
+            access_log=None,
+            shutdown_timeout=STOP_SECONDS,
+            auto_decompress=False,
+        )
         await runner.setup()
         file = self._settings.data_directory / ADDRESS_FILE
         try:
@@ -252,7 +293,7 @@ async def _parts(
         try:
             yield parts
         finally:
-            parts.close()
+            await parts.close()
     finally:
         if token is not None:
             await token.close()

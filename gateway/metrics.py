@@ -25,6 +25,24 @@ DUPLICATES: Final = Counter(
 REJECTED: Final = Counter(
     "adt_gateway_rejected", "Messages refused, by code; nothing was counted.", ["code"], registry=REGISTRY
 )
+UNCOUNTED: Final = Counter(
+    "adt_gateway_uncounted",
+    "Requests that were passed on to the adaptor and could not be counted, by code.",
+    ["code"],
+    registry=REGISTRY,
+)
+FORWARDED: Final = Counter(
+    "adt_gateway_forwarded",
+    "Requests for the adaptor, by what became of them: answered, unreachable, timeout, broken_off, refused.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+DROPPED_FILES: Final = Counter(
+    "adt_gateway_dropped_files",
+    "Files of the drop folder that were dealt with, by the folder they are in now: done, failed.",
+    ["folder"],
+    registry=REGISTRY,
+)
 MISPLACED: Final = Counter(
     "adt_gateway_misplaced",
     "Communications counted at their arrival because they came over five minutes late or from the future.",

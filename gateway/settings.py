@@ -4,13 +4,15 @@ Secrets are named by the file they stand in and read at the moment of use. Relat
 the folder of the settings file.
 """
 
+import ipaddress
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
@@ -114,6 +116,47 @@ class Ingest(Section):
     deduplication_seconds: int = Field(
         3600, ge=60, le=86_400, description="How long a (RequestID, class) is remembered."
     )
+    drop_folder: Path | None = Field(
+        None,
+        description="Folder in which XML and NDJSON files are put to be counted; without it none is read.",
+    )
+
+
+class Forward(Section):
+    """Passing requests on to the DCC adaptor."""
+
+    url: str = Field(description="Address of the DCC adaptor, `http://…` or `https://…`.")
+    ca_file: Path | None = Field(
+        None, description="PEM file to verify the adaptor with, instead of the system's authorities."
+    )
+    timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="How long the adaptor may take to be reached, and to go on answering.",
+    )
+    authenticate: bool = Field(
+        True,
+        description="Whether senders need an access token with the role adaptor; `false` only on loopback.",
+    )
+    counting_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=600,
+        description="How long it is tried to count a request that was passed on, while the store is away.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = "it has to be http://HOST… or https://HOST…"
+            raise ValueError(msg)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            msg = "it has a user, a password, a query or a fragment; name host, port and path alone"
+            raise ValueError(msg)
+        return url.rstrip("/")
 
 
 class AdtFiles(Section):
@@ -162,6 +205,7 @@ class Settings(BaseSettings):
     mqtt: Mqtt | None = Field(None, description="Without it nothing is received or sent over MQTT.")
     alerts: Alerts = Alerts()
     ingest: Ingest = Ingest()
+    forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
@@ -178,6 +222,13 @@ class Settings(BaseSettings):
         """Put the environment over the file."""
         return env_settings, init_settings
 
+    @model_validator(mode="after")
+    def _check_forward(self) -> Self:
+        if self.forward and not self.forward.authenticate and not _is_loopback(self.http.host):
+            msg = "forward.authenticate: it may be false only where http.host is a loopback address"
+            raise ValueError(msg)
+        return self
+
     @property
     def store_url(self) -> str:
         """The store's URL, with its default filled in."""
@@ -187,6 +238,13 @@ class Settings(BaseSettings):
     def delivery_folder(self) -> Path:
         """Where signed files go."""
         return self.adt_files.delivery_folder or self.data_directory / "delivered"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_settings(path: Path) -> Settings:

@@ -1,6 +1,7 @@
 """The way in: a bounded queue, group commits to the journal, acknowledgement after them, then the count."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -73,11 +74,17 @@ class Intake:
         self._queued += change
         QUEUED.set(self._queued)
 
-    async def recover(self) -> None:
-        """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`."""
+    async def recover(self, unfinished_since: float = math.inf) -> None:
+        """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`.
+
+        What was counted since *unfinished_since* (seconds) is remembered from now on: it will be handed in
+        again, however long the gateway was away.
+        """
+        now = int(self._clock())
         async for row in self._counting.recover():
             keys = [fingerprint(observation.communication) for observation in row.observations]
-            self._deduplication.remember(keys, row.received_at)
+            at = row.received_at if row.received_at < unfinished_since else max(now, row.received_at)
+            self._deduplication.remember(keys, at)
 
     async def run(self) -> None:
         """Commit and count for ever: what arrives during one commit shares the next."""

@@ -57,6 +57,10 @@ class Receiver:
 
         Raises `IngestError` where it cannot be read (nothing is counted) and `Unavailable`.
         """
+        return await self.take(await self.read(data))
+
+    async def read(self, data: bytes) -> Observation:
+        """Return one DUIS service request as observed now; raise `IngestError` where it cannot be read."""
         now_ms = int(self._clock() * 1000)
         try:
             if len(data) > LARGE_BYTES:
@@ -66,7 +70,11 @@ class Receiver:
         except IngestError as error:
             REJECTED.labels(error.code).inc()
             raise
-        return await self._intake.take([Observation(communication, now_ms, now_ms)])
+        return Observation(communication, now_ms, now_ms)
+
+    async def take(self, observation: Observation) -> Taken:
+        """Count what was read; return after the commit. Raises `Unavailable`: then nothing was counted."""
+        return await self._intake.take([observation])
 
     async def lines(self, data: bytes) -> TakenLines:
         """Count the header lines of an NDJSON body, all in one commit; name the lines that are refused.

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.access import Person, Role
 from gateway.audit.record import Entry
 from gateway.clock import Clock
-from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
+from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Unavailable
 from gateway.store import people as store
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -118,13 +118,22 @@ class Authenticator:
         self._clock = clock
         self._machines: dict[str, tuple[Person, float]] = {}
 
-    async def person(self, token: str) -> Person:
-        """Return who *token* stands for; raise `NotAuthenticated` where it is not known."""
+    async def person(self, token: str, *, though_store_away: bool = False) -> Person:
+        """Return who *token* stands for; raise `NotAuthenticated` where it is not known.
+
+        With *though_store_away*, a token that was good when the store could last be asked is good while it
+        cannot; else `Unavailable` is raised then.
+        """
         digest, now = _hash(token), self._clock()
         known = self._machines.get(digest)
         if known is not None and 0 <= now - known[1] < REMEMBERED_SECONDS:
             return known[0]
-        person = await authenticate(self._database, token)
+        try:
+            person = await authenticate(self._database, token)
+        except Unavailable:
+            if known is None or not though_store_away:
+                raise
+            return known[0]
         if person.roles == {Role.ADAPTOR}:
             if len(self._machines) >= REMEMBERED_TOKENS:
                 self._machines.clear()

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from gateway.web.forward import ADAPTORS, keep_adaptors
 from gateway.web.openapi import PATH, openapi
 from gateway.web.problems import problems
 from gateway.web.routes import ROUTES
@@ -9,7 +10,10 @@ from gateway.web.services import SERVICES, Services
 
 
 async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """Answers are for the asker alone and are what their content type says."""
+    """Answers are for the asker alone and are what their content type says; the adaptor's stay as they are."""
+    if ADAPTORS in response:
+        keep_adaptors(response)
+        return
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers["Server"] = "adt-gateway"

@@ -1,5 +1,6 @@
 """ADT files over HTTP."""
 
+import asyncio
 import hashlib
 from typing import Final
 
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from gateway.access import Action, Person
 from gateway.errors import GatewayError, InvalidInput, NotFound, TokenUnavailable, TooLarge
+from gateway.ingest.passed_on import plain
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
@@ -37,7 +39,10 @@ _decode_note = msgspec.json.Decoder(Note).decode
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the body; raise `TooLarge` before more than *limit* bytes are read."""
+    """Return the body; raise `TooLarge` before more than *limit* bytes are read.
+
+    What is sent as gzip or deflate is unpacked.
+    """
     if (request.content_length or 0) > limit:
         raise TooLarge(
             "too_large", f"the body has {request.content_length} bytes, the limit is {limit}", "Send less."
@@ -49,6 +54,9 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         if size > limit:
             raise TooLarge("too_large", f"the body has more than {limit} bytes", "Send less.")
         parts.append(part)
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding:
+        return await asyncio.to_thread(plain, b"".join(parts), encoding, limit)
     return b"".join(parts)
 
 

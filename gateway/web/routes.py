@@ -7,9 +7,9 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.web import files, health, monitoring
+from gateway.web import files, forward, health, monitoring
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -42,6 +42,14 @@ ROUTES: Final = (
         Action.SEND_COMMUNICATIONS,
         202,
         "application/xml application/x-ndjson",
+    ),
+    Route(
+        "POST",
+        "/duis/{path:.*}",
+        forward.forward,
+        Action.SEND_COMMUNICATIONS,
+        200,
+        "application/xml text/xml",
     ),
     Route("POST", "/api/v1/adt-files", files.submit, Action.SUBMIT_FILE, 201, "text/csv"),
     Route("GET", "/api/v1/adt-files", files.list_all, Action.READ_FILES),

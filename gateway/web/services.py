@@ -16,6 +16,7 @@ from gateway.operations.incidents import Incidents
 from gateway.operations.people import Authenticator
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
+from gateway.web.adaptor import Adaptor
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Services:
     counting: Counting
     incidents: Incidents
     health: Health
+    adaptor: Adaptor | None
+    """Where requests are passed on to, where that is set."""
     channels: tuple[str, ...]
     """Names of the alert channels."""
 

@@ -1,0 +1,99 @@
+"""Requests that went out and could not be counted: said at once in a metric, each minute in log and record."""
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+import msgspec
+import stamina
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.record import Entry
+from gateway.clock import Clock, to_text
+from gateway.errors import GatewayError, Unavailable
+from gateway.metrics import UNCOUNTED
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS: Final = 60.0
+"""Between two records at least: what happens meanwhile is told together."""
+
+
+class NotCountedReport(msgspec.Struct, frozen=True):
+    """What was not counted between two records."""
+
+    requests: int
+    codes: dict[str, int]
+    first_at: str
+    last_at: str
+    first_request_id: str
+    """Of the first request whose header could be read; empty where none could."""
+
+
+class NotCounted:
+    """Tells of requests that were passed on uncounted."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._codes: Counter[str] = Counter()
+        self._first_at = self._last_at = 0.0
+        self._first_request_id = ""
+        self._rung = asyncio.Event()
+
+    def add(self, code: str, request_id: str = "") -> None:
+        """Take note of one request; *code* says why it was not counted."""
+        UNCOUNTED.labels(code).inc()
+        self._last_at = self._clock()
+        if not self._codes:
+            self._first_at, self._first_request_id = self._last_at, ""
+        self._first_request_id = self._first_request_id or request_id
+        self._codes[code] += 1
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Tell of the first at once, and of what follows once a minute, until the store has it."""
+        while True:
+            await self._rung.wait()
+            report = self._take()
+            async for attempt in stamina.retry_context(
+                Unavailable, attempts=None, timeout=None, wait_max=30.0
+            ):
+                with attempt:
+                    await self._record(report)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def finish(self) -> None:
+        """Tell of what is left, at the end; the log has it even where the store does not take it."""
+        if self._codes:
+            try:
+                await self._record(self._take())
+            except GatewayError as error:
+                log.error("not_counted_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - the error says it all
+
+    def _take(self) -> NotCountedReport:
+        report = NotCountedReport(
+            self._codes.total(),
+            dict(self._codes),
+            to_text(self._first_at),
+            to_text(self._last_at),
+            self._first_request_id,
+        )
+        self._codes.clear()
+        self._rung.clear()
+        log.error("forward_not_counted", **msgspec.structs.asdict(report))
+        return report
+
+    async def _record(self, report: NotCountedReport) -> None:
+        now = self._clock()
+        async with self._database.write() as connection:
+            await put_on_record(connection, report, now)
+
+
+async def put_on_record(connection: AsyncConnection, report: NotCountedReport, now: float) -> None:
+    """Append the audit record of requests that went out uncounted, within the transaction of *connection*."""
+    entry = Entry("system", "forward.not_counted", "forward", msgspec.to_builtins(report))
+    await append_record(connection, entry, now)

@@ -1,0 +1,60 @@
+"""What the intake knows again after a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.health import Health
+from gateway.ingest.counting import Counting
+from gateway.ingest.intake import Intake, Taken
+from gateway.ingest.recorder import Recorder
+from gateway.settings import Ingest, Settings
+from gateway.store.database import open_database
+from gateway.store.journal import Observation
+from gateway.store.journal_writer import open_journal_writer
+from gateway.store.migrate import migrate
+from tests.support.duis_messages import request_id
+from tests.support.traffic import communication
+
+START = 1_800_000_000
+HORIZON = 60
+
+
+def observation(counter: int, now: int) -> Observation:
+    sent = msgspec.structs.replace(communication(), request_id=request_id(counter), counter=counter)
+    return Observation(sent, now * 1000, now * 1000)
+
+
+@asynccontextmanager
+async def running(folder: Path, now: int, unfinished_since: float) -> AsyncIterator[Intake]:
+    """Start on the store in *folder* at *now*."""
+    database = open_database(Settings(data_directory=folder))
+    await migrate(database)
+    recorder = Recorder(database, "test", (), str, lambda: None)
+    counting = Counting(database, recorder, Health(), lambda: now, HORIZON)
+    journal = open_journal_writer(database)
+    intake = Intake(journal, counting, Ingest(deduplication_seconds=HORIZON), lambda: now)
+    await intake.recover(unfinished_since)
+    async with asyncio.TaskGroup() as group:
+        work = group.create_task(intake.run())
+        yield intake
+        work.cancel()
+    journal.close()
+    await database.close()
+
+
+@pytest.mark.parametrize(("unfinished_since", "accepted"), [(START - 300, 0), (START + 300, 1)])
+async def test_what_a_crash_left_unfinished_is_known_however_long_the_gateway_was_away(
+    tmp_path: Path, unfinished_since: float, accepted: int
+) -> None:
+    """Without that, it would be forgotten at the first commit after the pause."""
+    async with running(tmp_path, START, float("inf")) as intake:
+        assert await intake.take([observation(1, START)]) == Taken(1, 0)
+    later = START + 100 * HORIZON
+    async with running(tmp_path, later, unfinished_since) as intake:
+        assert await intake.take([observation(2, later)]) == Taken(1, 0)
+        assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
