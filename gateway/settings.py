@@ -4,19 +4,18 @@ Secrets are named by the file they stand in and read at the moment of use. Relat
 the folder of the settings file.
 """
 
-import ipaddress
 import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
+from gateway.section import Forward, Section, is_loopback
 
 ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY__"
 """Settings have two underscores after the name; variables of the command line have one."""
@@ -24,12 +23,6 @@ CLIENT_VARIABLES: Final = frozenset(
     {"ADT_GATEWAY_URL", "ADT_GATEWAY_TOKEN", "ADT_GATEWAY_TOKEN_FILE", "ADT_GATEWAY_CONFIG"}
 )
 """Read by the command line, not settings of the daemon."""
-
-
-class Section(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Http(Section):
@@ -122,43 +115,6 @@ class Ingest(Section):
     )
 
 
-class Forward(Section):
-    """Passing requests on to the DCC adaptor."""
-
-    url: str = Field(description="Address of the DCC adaptor, `http://…` or `https://…`.")
-    ca_file: Path | None = Field(
-        None, description="PEM file to verify the adaptor with, instead of the system's authorities."
-    )
-    timeout_seconds: float = Field(
-        60.0,
-        gt=0,
-        le=3600,
-        description="How long the adaptor may take to be reached, and to go on answering.",
-    )
-    authenticate: bool = Field(
-        True,
-        description="Whether senders need an access token with the role adaptor; `false` only on loopback.",
-    )
-    counting_seconds: float = Field(
-        60.0,
-        ge=0,
-        le=600,
-        description="How long it is tried to count a request that was passed on, while the store is away.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = "it has to be http://HOST… or https://HOST…"
-            raise ValueError(msg)
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            msg = "it has a user, a password, a query or a fragment; name host, port and path alone"
-            raise ValueError(msg)
-        return url.rstrip("/")
-
-
 class AdtFiles(Section):
     """ADT files and what is done with them."""
 
@@ -224,7 +180,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_forward(self) -> Self:
-        if self.forward and not self.forward.authenticate and not _is_loopback(self.http.host):
+        if self.forward and not self.forward.authenticate and not is_loopback(self.http.host):
             msg = "forward.authenticate: it may be false only where http.host is a loopback address"
             raise ValueError(msg)
         return self
@@ -238,13 +194,6 @@ class Settings(BaseSettings):
     def delivery_folder(self) -> Path:
         """Where signed files go."""
         return self.adt_files.delivery_folder or self.data_directory / "delivered"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def load_settings(path: Path) -> Settings:

@@ -2,38 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from gateway.cli.output import as_json, print_json, talk
-from gateway.errors import ExitCode, InvalidInput
+from gateway.errors import ExitCode, GatewayError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from gateway.cli.client import Client
+    from gateway.cli.replay_input import Piece
+    from gateway.cli.replay_state import Progress
 
-ENDINGS: Final = frozenset({".xml", ".ndjson", ".jsonl"})
-BATCH: Final = 500
-"""Lines of NDJSON sent at once."""
 SIDE_BY_SIDE: Final = 16
 """Requests under way at once: they share the daemon's commits."""
+PATIENCE_SECONDS: Final = 600.0
+"""How long a daemon that cannot count is asked again."""
+LONGEST_PAUSE: Final = 5.0
 
 PATH: Final = "/api/v1/service-requests"
-
-Item = tuple[str, bytes, int]
-"""Content type, body and how many communications it holds."""
-
-
-@dataclass
-class Totals:
-    """What the daemon answered, added up."""
-
-    accepted: int = 0
-    duplicate: int = 0
-    rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
 @click.command()
@@ -41,90 +33,171 @@ class Totals:
 @click.option(
     "--rate", type=click.FloatRange(min=0.1), help="Communications a second; as fast as it goes if not given."
 )
+@click.option(
+    "--observed-at",
+    type=click.Choice(["now", "mtime"]),
+    default="now",
+    show_default=True,
+    help="When XML files were observed: now, or when the file was last changed. Lines say it themselves.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that keeps how far it came; a second run goes on from there.",
+)
 @as_json
-def replay(paths: tuple[Path, ...], rate: float | None, as_json: bool) -> int:
+def replay(
+    paths: tuple[Path, ...], rate: float | None, observed_at: str, state: Path | None, as_json: bool
+) -> int:
     """Send the DUIS requests in PATHS (XML and NDJSON files, or folders of them), repeats counted once."""
-    items = [item for path in _files(paths) for item in _items(path)]
-    if not items:
-        msg = "there is no XML or NDJSON file in what was named"
-        raise InvalidInput("nothing_to_replay", msg, f"Name files that end in {', '.join(sorted(ENDINGS))}.")
-    totals = asyncio.run(_send(items, rate))
+    from gateway.cli.replay_input import pieces
+    from gateway.cli.replay_state import Progress
+
+    progress = Progress(state, paths, observed_at)
+    found = pieces(paths, progress.reached, by_file_time=observed_at == "mtime")
+    asyncio.run(_run(found, paths, progress, rate))
+    totals = progress.totals
+    if totals.accepted + totals.duplicate + totals.rejected_count == 0:
+        msg = "there is no XML or NDJSON file with a request in what was named"
+        raise InvalidInput("nothing_to_replay", msg, "Name files that end in .xml, .ndjson or .jsonl.")
     if as_json:
-        print_json(asdict(totals))
+        import msgspec
+
+        print_json(msgspec.to_builtins(totals))
     else:
-        print(f"accepted {totals.accepted}, duplicate {totals.duplicate}, rejected {len(totals.rejected)}")
+        print(f"accepted {totals.accepted}, duplicate {totals.duplicate}, rejected {totals.rejected_count}")
         for line in totals.rejected[:20]:
-            talk(f"rejected: {line['code']}: {line['message']}")
-    return ExitCode.INVALID_INPUT if totals.rejected else ExitCode.DONE
+            talk(f"rejected: {line['file']}:{line['line']}: {line['code']}: {line['message']}")
+    return ExitCode.INVALID_INPUT if totals.rejected_count else ExitCode.DONE
 
 
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.suffix.lower() in ENDINGS)
-        else:
-            yield path
-
-
-def _items(path: Path) -> Iterator[Item]:
-    data = path.read_bytes()
-    if path.suffix.lower() not in {".ndjson", ".jsonl"}:
-        yield "application/xml", data, 1
-        return
-    lines = [line for line in data.split(b"\n") if line.strip()]
-    for start in range(0, len(lines), BATCH):
-        chunk = lines[start : start + BATCH]
-        yield "application/x-ndjson", b"\n".join(chunk), len(chunk)
-
-
-class _Sender:
-    """Sends items side by side and adds up what the daemon answers."""
-
-    def __init__(self, client: "Client", advance: Callable[[int], None]) -> None:
-        self._client = client
-        self._advance = advance
-        self._room = asyncio.Semaphore(SIDE_BY_SIDE)
-        self.totals = Totals()
-
-    async def send_all(self, items: list[Item], rate: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        started, sent = loop.time(), 0
-        try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    await self._room.acquire()
-                    if rate:
-                        await asyncio.sleep(max(0.0, started + sent / rate - loop.time()))
-                    sent += item[2]
-                    group.create_task(self._send(*item))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
-
-    async def _send(self, kind: str, body: bytes, size: int) -> None:
-        headers = {"Content-Type": kind}
-        try:
-            answer = json.loads(await self._client.request("POST", PATH, data=body, headers=headers))
-        except InvalidInput as error:
-            self.totals.rejected.append({"code": error.code, "message": error.message})
-        else:
-            self.totals.accepted += answer["accepted"]
-            self.totals.duplicate += answer["duplicate"]
-            self.totals.rejected.extend(answer["rejected"])
-        finally:
-            self._room.release()
-            self._advance(size)
-
-
-async def _send(items: list[Item], rate: float | None) -> Totals:
-    from rich.console import Console
-    from rich.progress import Progress
+async def _run(
+    found: Iterable["Piece"], paths: tuple[Path, ...], progress: "Progress", rate: float | None
+) -> None:
+    """Send everything; an interrupt lets what is under way finish and ends with `Abort`."""
+    import stamina.instrumentation
 
     from gateway.cli.client import connect
 
+    stamina.instrumentation.set_on_retry_hooks([])  # they would talk on standard output
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)  # the second ends at once, as usual
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        with _bar(paths, progress) as advance:
+            async with connect(SIDE_BY_SIDE) as client:
+                await _Sender(client, progress, advance, stop).send_all(found, rate)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        progress.keep(on_disk=True)
+    if stop.is_set():
+        talk("interrupted; with --state, the same command goes on from here")
+        raise click.Abort
+
+
+@contextmanager
+def _bar(paths: tuple[Path, ...], progress: "Progress") -> Iterator[Callable[[int], None]]:
+    """Show how many bytes are done, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("replay", total=sum(item[2] for item in items))
-        async with connect(SIDE_BY_SIDE) as client:
-            sender = _Sender(client, lambda size: progress.advance(bar, size))
-            await sender.send_all(items, rate)
-    return sender.totals
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    from gateway.cli.replay_input import files
+
+    total = sum(path.stat().st_size for begin, path in files(paths) if begin.file >= progress.reached.file)
+    with Bar(console=console) as bar:
+        task = bar.add_task("replay", total=total, completed=progress.reached.offset)
+        yield lambda size: bar.advance(task, size)
+
+
+class _Sender:
+    """Sends pieces side by side and adds up what the daemon answers."""
+
+    def __init__(
+        self, client: "Client", progress: "Progress", advance: Callable[[int], None], stop: asyncio.Event
+    ) -> None:
+        self._client = client
+        self._progress = progress
+        self._advance = advance
+        self._stop = stop
+        self._room = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._failure: Exception | None = None
+
+    async def send_all(self, found: Iterable["Piece"], rate: float | None) -> None:
+        """Send all of *found*; after a failure nothing more, and what is under way is waited for."""
+        loop = asyncio.get_running_loop()
+        started, sent = loop.time(), 0
+        async with asyncio.TaskGroup() as group:
+            for piece in self._readable(found):
+                await self._room.acquire()
+                if rate and not self._stop.is_set():
+                    await self._pause(started + sent / rate - loop.time())
+                if self._stop.is_set() or self._failure:
+                    break
+                if not self._progress.begin(piece.end):
+                    self._room.release()
+                    continue
+                sent += piece.size
+                group.create_task(self._send(piece))
+        if self._failure and not self._stop.is_set():
+            raise self._failure
+
+    def _readable(self, found: Iterable["Piece"]) -> Iterator["Piece"]:
+        """Yield *found* up to where it cannot be read on."""
+        try:
+            yield from found
+        except (GatewayError, OSError) as error:
+            self._failure = self._failure or error
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+    async def _send(self, piece: "Piece") -> None:
+        try:
+            if piece.code:
+                self._progress.totals.reject(piece.file, piece.first_line, piece.code, piece.message)
+            elif piece.size:
+                await self._post(piece)
+            self._progress.acknowledged(piece.end)
+            self._advance(piece.length)
+        except (GatewayError, OSError) as error:
+            self._failure = self._failure or error
+        finally:
+            self._room.release()
+
+    async def _post(self, piece: "Piece") -> None:
+        """Send *piece* until the daemon can count it; what it refuses is added to the rejected."""
+        import stamina
+
+        totals, headers = self._progress.totals, {"Content-Type": piece.content_type}
+        try:
+            async for attempt in stamina.retry_context(
+                self._is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_max=LONGEST_PAUSE
+            ):
+                with attempt:
+                    data = await self._client.request("POST", PATH, data=BytesIO(piece.body), headers=headers)
+        except InvalidInput as error:
+            totals.reject(piece.file, piece.first_line, error.code, error.message)
+            return
+        answer = json.loads(data)
+        totals.accepted += answer["accepted"]
+        totals.duplicate += answer["duplicate"]
+        for line in answer["rejected"]:
+            totals.reject(piece.file, piece.first_line + line["line"] - 1, line["code"], line["message"])
+
+    def _is_busy(self, error: Exception) -> bool:
+        """Tell whether the daemon said that it counted nothing and may be asked again."""
+        busy = isinstance(error, Unavailable) and error.code != "daemon_unreachable"
+        return busy and not self._stop.is_set()

@@ -74,7 +74,7 @@ def read_document(data: bytes, encoding: str | None = None) -> _Element:
     """
     if len(data) > DOCUMENT_MAX_BYTES:
         raise too_large(len(data), DOCUMENT_MAX_BYTES)
-    encoding = encoding or _encoding(data)
+    encoding = encoding or encoding_of(data)
     large = len(data) > _LARGE_BYTES
     if len(data) > _MARKUP_MAX:
         _refuse_complex(data)
@@ -96,8 +96,11 @@ def too_large(size: int, limit: int) -> IngestError:
     )
 
 
-def _encoding(data: bytes) -> str:
-    """Return the encoding of *data* by its first bytes, then by its XML declaration, else UTF-8."""
+def encoding_of(data: bytes) -> str:
+    """Return the encoding of *data* by its first bytes, then by its XML declaration, else UTF-8.
+
+    Raises IngestError `encoding` for one that is not read.
+    """
     if data.startswith(_USUAL_DECLARATION):
         return "UTF-8"
     if not data.startswith(b"<?xml"):

@@ -13,7 +13,8 @@ from gateway.ingest.document import DOCUMENT_MAX_BYTES, too_large
 from gateway.ingest.errors import IngestError, shown
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.receive import Receiver
-from gateway.settings import Forward, Ingest
+from gateway.section import Forward
+from gateway.settings import Ingest
 from gateway.store.journal import Observation
 
 log = structlog.get_logger(__name__)

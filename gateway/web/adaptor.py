@@ -15,7 +15,7 @@ from gateway.errors import InvalidInput, SettingsError
 from gateway.ingest.errors import shown
 from gateway.ingest.passed_on import PassedOn
 from gateway.operations.people import TOKEN_PREFIX
-from gateway.settings import Forward
+from gateway.section import Forward
 
 PREFIX: Final = "/duis/"
 

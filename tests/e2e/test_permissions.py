@@ -23,6 +23,7 @@ ONE_ROLE: Final = {
 EVERYBODY: Final = frozenset(Role) - {Role.ADAPTOR}
 ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/service-requests"): frozenset({Role.ADAPTOR}),
+    ("post", "/duis/{path}"): frozenset({Role.ADAPTOR}),
     ("post", "/api/v1/adt-files"): frozenset({Role.SUBMITTER}),
     ("get", "/api/v1/adt-files"): EVERYBODY,
     ("get", "/api/v1/adt-files/{number}"): EVERYBODY,
