@@ -42,8 +42,8 @@ _HOP_BY_HOP: Final = frozenset(
 """RFC 9110, 7.6.1, and those of RFC 2616, 13.5.1, that older software sends."""
 _OURS: Final = frozenset({"host", "expect", TOKEN_HEADER.lower()})
 """Meant for us: the adaptor has another address, and we have said 100 (Continue) already."""
-_TARGET: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(?:\?[\x21\x24-\x7e]*)?")
-"""RFC 3986: path and query without a fragment."""
+_TARGET: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(?:\?[\x21\x24-\x7e]+)?")
+"""RFC 3986: path and query, not an empty one, without a fragment."""
 _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_SEGMENT: Final = re.compile(rb"[\x00-\x1f\x7f/\\%]")
 

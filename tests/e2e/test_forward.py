@@ -187,6 +187,19 @@ def test_a_request_in_chunks_and_one_in_gzip_are_counted(daemon: Daemon, adaptor
     wait_counted(daemon, identity)
 
 
+def test_other_addresses_unpack_what_is_sent_as_gzip(daemon: Daemon) -> None:
+    token = daemon.as_("adaptor").access_token
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Encoding": "gzip",
+        "Content-Type": "application/xml",
+    }
+    answer = send(daemon, gzip.compress(fresh()[1]), "/api/v1/service-requests", headers)
+    assert (answer.status, answer.json["accepted"]) == (202, 1)
+    bomb = gzip.compress(b" " * (17 * MIB))
+    assert send(daemon, bomb, "/api/v1/service-requests", headers).code == "too_large"
+
+
 def test_what_cannot_be_read_goes_on_and_is_said_to_be_uncounted(
     daemon: Daemon, adaptor: TestAdaptor
 ) -> None:
@@ -223,6 +236,26 @@ def test_firmware_of_16_mib_is_counted_and_more_passes_uncounted(
     wait_for("the metric", lambda: uncounted(daemon, "too_large") == too_large + 1)
     assert len(daemon.journal()) == before + 1
     adaptor.got.clear()
+
+
+def test_more_than_memory_holds_passes_and_is_said_to_be_uncounted(
+    daemon: Daemon, adaptor: TestAdaptor
+) -> None:
+    """Nine bodies of 15 MiB at once are more than the 128 MiB that copies may take."""
+    got, full, before = len(adaptor.got), uncounted(daemon, "memory_full"), len(daemon.journal())
+    bodies = [firmware_request(15 * MIB).replace(b":1<", b":%d<" % (number + 1)) for number in range(1, 10)]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connected(daemon)) for _ in bodies]
+        for connection, body in zip(connections, bodies, strict=True):
+            head = f"POST /duis/a HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body[:-10])
+        for connection, body in zip(connections, bodies, strict=True):
+            connection.sendall(body[-10:])
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    assert len(adaptor.got) == got + 9
+    adaptor.got.clear()
+    wait_for("the counts", lambda: len(daemon.journal()) == before + 8)
+    assert uncounted(daemon, "memory_full") == full + 1
 
 
 HOSTILE: Final = [

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 
 from gateway.access import Person, Role
-from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
+from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Unavailable
 from gateway.operations.people import (
     RESERVED,
+    Authenticator,
     add_person,
     authenticate,
     disable_person,
@@ -211,3 +213,30 @@ async def test_a_name_is_lower_case_ascii_begins_with_a_letter_and_is_not_reserv
 
 def test_the_gateway_itself_is_a_reserved_name() -> None:
     assert "system" in RESERVED
+
+
+@asynccontextmanager
+async def _away(_database: Database) -> AsyncIterator[None]:
+    raise Unavailable("store_unavailable", "away")
+    yield
+
+
+async def test_who_was_known_stays_known_while_the_store_is_away_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's trouble holds no request back that is passed on; nobody new gets in by it."""
+    now = 100.0
+    async with opened(store_settings(tmp_path)) as database:
+        token = await ann(database)
+        authenticator = Authenticator(database, lambda: now)
+        assert (await authenticator.person(token)).name == "ann"
+        monkeypatch.setattr(Database, "read", _away)
+        now += 1000
+        assert (await authenticator.person(token, though_store_away=True)).name == "ann"
+        for unknown, though_away in ((token, False), ("adtgw_x", True)):
+            with pytest.raises(Unavailable):
+                await authenticator.person(unknown, though_store_away=though_away)
+        monkeypatch.undo()
+        await disable_person(database, "root", "ann", 20)
+        with pytest.raises(NotAuthenticated):
+            await authenticator.person(token, though_store_away=True)

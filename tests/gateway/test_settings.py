@@ -246,3 +246,39 @@ def test_the_queue_holds_at_least_one_body_of_the_largest_size(tmp_path: Path) -
         "ingest.queue_limit:"
         in refusal(write(tmp_path, f"[ingest]\nqueue_limit = {BATCH_LINES - 1}")).message
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "adaptor:8080",
+        "ftp://adaptor",
+        "http://",
+        "http://user:secret@adaptor",
+        "http://adaptor/?a=b",
+        "http://adaptor/#a",
+    ],
+)
+def test_an_adaptor_is_named_by_an_address_alone(tmp_path: Path, url: str) -> None:
+    error = refusal(write(tmp_path, f'[forward]\nurl = "{url}"\n'))
+    assert "forward.url" in error.message
+    assert "secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("gateway.example", False)],
+)
+def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
+    tmp_path: Path, host: str, allowed: bool
+) -> None:
+    text = f'[http]\nhost = "{host}"\n[forward]\nurl = "http://adaptor/"\nauthenticate = false\n'
+    path = write(tmp_path, text)
+    if allowed:
+        settings = load_settings(path)
+        assert settings.forward
+        assert settings.forward.url == "http://adaptor"
+    else:
+        assert "forward.authenticate" in refusal(path).message
+    assert load_settings(write(tmp_path, text.replace("false", "true"))).forward
