@@ -33,7 +33,7 @@ def adaptor() -> Iterator[TestAdaptor]:
 
 @pytest.fixture(autouse=True)
 def _usual(adaptor: TestAdaptor) -> None:
-    adaptor.answering, adaptor.early = plain_answer, False
+    adaptor.answering, adaptor.early, adaptor.bare = plain_answer, False, False
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +160,11 @@ def test_the_answer_comes_back_unchanged(daemon: Daemon, adaptor: TestAdaptor) -
         "Content-Type": "text/odd",
         "Content-Length": str(len(packed)),
     }
+
+
+def test_nothing_is_added_to_an_answer(daemon: Daemon, adaptor: TestAdaptor) -> None:
+    adaptor.bare = True
+    assert set(send(daemon, fresh()[1]).headers) == {"Date", "Content-Length"}
 
 
 def test_an_answer_of_500_comes_back_and_the_request_is_counted(daemon: Daemon, adaptor: TestAdaptor) -> None:

@@ -35,6 +35,14 @@ class TestAdaptor:
         self.answering: Answering = plain_answer
         self.early = False
         """Whether it answers before it has read the body."""
+        self.bare = False
+        """Whether its answers name neither a server nor a content type."""
+
+    async def prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Take away what the library adds."""
+        del request
+        for name in ("Server", "Content-Type") if self.bare else ():
+            response.headers.pop(name, None)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.begun += 1
@@ -65,6 +73,7 @@ def running_adaptor(port: int = 0) -> Iterator[TestAdaptor]:
 
     async def serve() -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.on_response_prepare.append(adaptor.prepare)
         app.router.add_route("*", "/{path:.*}", adaptor.handle)
         runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=1, access_log=None)
         await runner.setup()
