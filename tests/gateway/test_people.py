@@ -227,7 +227,8 @@ async def test_who_was_known_stays_known_while_the_store_is_away_where_that_is_w
     """The store's trouble holds no request back that is passed on; nobody new gets in by it."""
     now = 100.0
     async with opened(store_settings(tmp_path)) as database:
-        token = await ann(database)
+        await add_person(database, "root", "ann", (Role.ADAPTOR,), 10)
+        token = await issue_access_token(database, "root", "ann", (), 11)
         authenticator = Authenticator(database, lambda: now)
         assert (await authenticator.person(token)).name == "ann"
         monkeypatch.setattr(Database, "read", _away)

@@ -52,6 +52,7 @@ def test_no_more_than_the_limit_is_unpacked(size: int) -> None:
         (b"x", "br"),
         (gzip.compress(b"x"), "gzip, gzip"),
     ],
+    ids=["empty", "other", "cut off", "with more", "unknown", "two"],
 )
 def test_what_is_not_whole_or_not_known_is_refused(data: bytes, encoding: str) -> None:
     with pytest.raises(IngestError) as refused:
