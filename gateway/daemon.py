@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,7 @@ from gateway.operations.people import Authenticator
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook, load_rules
 from gateway.operations.signing import Signing, token_config
+from gateway.operations.watches import watch_broker, watch_clock
 from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal_writer import open_journal_writer
@@ -204,7 +205,7 @@ class Parts:
             running = [
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
-                tasks.start(group, "clock", self._watch_clock()),
+                tasks.start(group, "clock", watch_clock(self._clock, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
@@ -218,7 +219,7 @@ class Parts:
                 running.append(
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
                 )
-                running.append(tasks.start(group, "mqtt-health", self._watch_broker(self._broker)))
+                running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
             async with self._listening() as address:
                 announce(address)
                 systemd.notify(systemd.READY, systemd.status(f"listens on {address}"))
@@ -230,18 +231,6 @@ class Parts:
             for task in running:
                 task.cancel()
 
-    async def _watch_clock(self) -> None:
-        """Say when the system's clock jumps; the count goes on by its own."""
-        jumped = False
-        while True:
-            jump = self._clock.jump
-            detail = f"the system's clock was set by {jump:.0f} s; restart when it is right" if jump else ""
-            self.health.report("clock", works=not jump, detail=detail, needed=False)
-            if jump and not jumped:
-                log.error("clock_jumped", seconds=round(jump))
-            jumped = bool(jump)
-            await asyncio.sleep(1.0)
-
     def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         work: dict[str, Callable[[], Awaitable[None]]] = {}
         if self._passed_on:
@@ -249,12 +238,6 @@ class Parts:
         if self._drop_folder:
             work["drop-folder"] = self._drop_folder.run
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
-
-    async def _watch_broker(self, broker: Broker) -> None:
-        while True:
-            detail = "" if broker.connected else "the MQTT broker is not connected; it is tried again"
-            self.health.report("broker", works=broker.connected, detail=detail)
-            await asyncio.sleep(0.5)
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[str]:

@@ -11,7 +11,8 @@ from gateway.errors import SettingsError
 from gateway.logs import configure_logs
 from gateway.metrics import SETTINGS_TAKEN
 from gateway.operations.rules import Rulebook, load_rules
-from gateway.settings import Section, Settings
+from gateway.section import Section
+from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
