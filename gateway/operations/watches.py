@@ -27,6 +27,5 @@ async def watch_clock(clock: SteadyClock, health: Health) -> None:
 async def watch_broker(broker: Broker, health: Health) -> None:
     """Say whether the broker is connected."""
     while True:
-        detail = "" if broker.connected else "the MQTT broker is not connected; it is tried again"
-        health.report("broker", works=broker.connected, detail=detail)
+        health.report("broker", works=broker.connected, detail=broker.trouble)
         await asyncio.sleep(0.5)
