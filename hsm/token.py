@@ -98,6 +98,15 @@ class Token:
         """Ask the token for its key; returns if it is there and the user logged in."""
         await self._ask(Ping(), type(None))
 
+    async def reopen(self) -> None:
+        """Log out and end the process.
+
+        The next request logs in with the PIN file as it is then, and finds the certificates of that time.
+        """
+        async with self._starting:
+            if self._child is not None:
+                await self._child.close(self.config.timeout_seconds)
+
     async def close(self) -> None:
         """Refuse new requests, let those in flight be answered, log out and end the process."""
         self._closed = True

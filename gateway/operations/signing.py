@@ -179,6 +179,7 @@ class Signing:
                 "token_not_set", "no token is set", "Fill in the section [token] of the settings."
             )
         try:
+            await self._token.reopen()  # the PIN file and the certificates count as they are now
             artefact = await self._token.sign(content, container)
             trust = await asyncio.to_thread(self._trust_file.read_bytes)
             verdict = await asyncio.to_thread(
@@ -232,6 +233,7 @@ class Signing:
 
     async def _failed(self, file: StoredFile, error: TokenUnavailable) -> None:
         SIGNING_FAILURES.labels(error.code).inc()
+        log.warning("signing_failed", file=file.id, code=error.code, error=error.message)
         self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
         detail = {"code": error.code, "message": error.message, "at": to_text(self._clock())}
         async with self._database.write() as connection:

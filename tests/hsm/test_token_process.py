@@ -22,7 +22,7 @@ from hsm.token import Token
 from hsm.verify import verify
 from tests.hsm.conftest import Faulty
 from tests.support.pki import openssl
-from tests.support.softhsm import ReadyToken, needs_softhsm
+from tests.support.softhsm import ReadyToken, make_token, needs_softhsm
 
 pytestmark = needs_softhsm
 
@@ -271,3 +271,16 @@ async def test_a_description_shows_token_key_and_certificate(
     assert described.chain_length == 2
     assert described.certificate is not None
     assert not any((described.pin_count_low, described.pin_final_try, described.pin_locked))
+
+
+async def test_a_token_that_is_reopened_reads_its_pin_anew(tmp_path: Path) -> None:
+    """While it stays open it is logged in already; opened anew it counts what stands in the file now."""
+    ready = make_token(tmp_path)
+    async with Token(ready.config) as token:
+        await token.sign(b"data", Container.CMS_DETACHED)
+        ready.config.pin_file.write_text("9999999999")
+        await token.ping()
+        await token.reopen()
+        with pytest.raises(TokenError) as refused:
+            await token.sign(b"data", Container.CMS_DETACHED)
+        assert refused.value.code == "pin_refused"
