@@ -35,6 +35,6 @@ $(STAMP): .ci/requirements.lock pyproject.toml .ci/packages
 	@PYTHON=$(PYTHON) .ci/packages base
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the locked Python packages into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r .ci/requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
