@@ -13,7 +13,7 @@ import pytest
 from gateway.errors import ExitCode
 from gateway.settings import load_settings
 from tests.support import daemon as support
-from tests.support.api import COMMAND, header_line
+from tests.support.api import COMMAND, header_line, wait_for
 from tests.support.daemon import Daemon, row
 from tests.support.documents import ROOT
 from tests.support.softhsm import needs_softhsm
@@ -121,5 +121,5 @@ def test_daemon_and_token_need_no_memory_that_is_written_and_executed(
     with Daemon(folder) as daemon:
         daemon.put_in_force(row(100, 200))
         assert daemon.as_("adaptor").send_lines(header_line(n) for n in range(5)).json["accepted"] == 5
-        assert [rate["count"] for rate in daemon.rates()] == [5]
+        wait_for("the count", lambda: [rate["count"] for rate in daemon.rates()] == [5])
         assert daemon.stop() == 0

@@ -101,7 +101,7 @@ def test_killed_anywhere_in_the_life_of_files(tmp_path: Path) -> None:
         for _ in range(FILE_ROUNDS):
             worker = Worker(daemon, numbers)
             worker.start()
-            time.sleep(chance.uniform(0.02, 0.45))
+            time.sleep(chance.uniform(0.02, 1.5))
             daemon.kill()
             worker.join()
             check_files(daemon)

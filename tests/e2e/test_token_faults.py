@@ -190,11 +190,12 @@ def test_a_process_killed_while_it_signs(daemon: Daemon) -> None:
     daemon.start()
     wait_for("the token", lambda: daemon.metric("ready", "token") == 1)
     number = daemon.submit(row(1, 2))
+    (before,) = daemon.children
     fault(daemon, "hang")
     with ThreadPoolExecutor(1) as pool:
         approving = pool.submit(daemon.as_("bob").step, number, "approve")
-        wait_for("the signing", lambda: daemon.actions(f"adt-file/{number}")[-1] == "adt_file.signing")
-        (child,) = daemon.children
+        wait_for("the end of the process that was logged in", lambda: not before.is_running())
+        (child,) = wait_for("the process that signs", lambda: daemon.children)
         wait_for("the module to hang", lambda: child.status() == "sleeping")
         child.kill()
         assert (approving.result().status, approving.result().code) == (503, "token_died")
