@@ -106,7 +106,7 @@ class Files:
             await append_record(connection, Entry(person.name, "adt_file.refused", "adt-file", detail), now)
 
     async def approve(self, person: Person, file_id: int) -> StoredFile:
-        """Approve a file that somebody else submitted; an approved one is returned as it is.
+        """Approve a file that somebody else submitted; one that is approved, or was by this person, stays as it is.
 
         Raises `NotPermitted` (`second_person_required`) for the person who submitted it; the attempt is on
         record.
@@ -118,7 +118,7 @@ class Files:
             own = file.submitted_by == person.name
             if own:
                 await self._record(connection, person.name, "approval_refused", file, now)
-            elif file.state is not FileState.APPROVED:
+            elif file.state is not FileState.APPROVED and file.approved_by != person.name:
                 _expect(file, FileState.SUBMITTED)
                 detail = {"name": file.name, "sha256": file.sha256, "submitted_by": file.submitted_by}
                 number = await self._record(connection, person.name, "approved", file, now, detail)

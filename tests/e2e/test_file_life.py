@@ -180,3 +180,12 @@ def test_a_file_that_is_not_there_is_not_found(daemon: Daemon) -> None:
         assert daemon.as_("bob").post(f"{FILES}/{number}/approve").status == 404
     for path in ("/api/v1/adt-files/-1", "/api/v1/adt-files/1/../..", "/api/v1/adt-files/99999999999"):
         assert daemon.as_("adam").get(path).code == "not_found"
+
+
+def test_an_approval_that_is_sent_again_changes_nothing(daemon: Daemon, lines: list[str]) -> None:
+    """The first answer may have been lost; the second says what has become of the file meanwhile."""
+    number = daemon.deliver(lines)
+    before = daemon.actions(f"adt-file/{number}")
+    answer = daemon.as_("bob").step(number, "approve")
+    assert (answer.status, answer.json["state"]) == (200, "delivered")
+    assert daemon.actions(f"adt-file/{number}") == before
