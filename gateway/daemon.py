@@ -1,72 +1,31 @@
-"""The daemon: puts the parts together, runs them, and stops them in order."""
+"""The daemon: opens what it needs, runs the parts, and stops them in order."""
 
 import asyncio
 import faulthandler
 import fcntl
-import math
-import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-import structlog
 import uvloop
-from aiohttp import web
 
-from gateway import systemd, tasks
-from gateway.alerts.channels import Channel, FileChannel, MqttChannel
-from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
 from gateway.errors import Conflict
-from gateway.health import Health
-from gateway.ingest.counting import Counting
-from gateway.ingest.drop_folder import DropFolder
-from gateway.ingest.intake import Intake
-from gateway.ingest.not_counted import NotCounted
-from gateway.ingest.passed_on import PassedOn
-from gateway.ingest.receive import Receiver
-from gateway.ingest.recorder import Recorder
-from gateway.mqtt import Broker
-from gateway.operations.delivery import Delivery
 from gateway.operations.durable import log_durable
-from gateway.operations.files import Files
-from gateway.operations.in_force import InForce
-from gateway.operations.incidents import Incidents
-from gateway.operations.liveness import Liveness
-from gateway.operations.people import Authenticator
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook, load_rules
-from gateway.operations.signing import Signing, token_config
-from gateway.operations.watches import watch_broker, watch_clock
+from gateway.parts import Announce, open_parts
 from gateway.settings import Settings
-from gateway.store.database import Database, open_database
-from gateway.store.journal_writer import open_journal_writer
+from gateway.store.database import open_database
 from gateway.store.migrate import migrate
-from gateway.web.adaptor import Adaptor
-from gateway.web.app import make_app
-from gateway.web.services import Services
-from hsm.token import Token
-
-log = structlog.get_logger(__name__)
-
-ADDRESS_FILE: Final = "address"
-"""In the data directory while the daemon runs: where it listens."""
-
-STOP_SECONDS: Final = 10.0
-"""How long requests under way may take when the daemon stops."""
-
-BROKER_PAUSE: Final = 3.0
-"""Seconds between attempts to reach the broker at the most: it brings requests and takes alerts."""
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a busy thread may keep Python's lock from another (Python's default is 5 ms): each commit of the
 journal needs it twice, and every sender waits for a commit."""
-
-Announce = Callable[[str], None]
 
 
 def run_daemon(settings: Settings, announce: Announce, reread: Callable[[], Settings]) -> None:
@@ -99,7 +58,7 @@ async def _serve(
         database = open_database(settings)
         stack.push_async_callback(database.close)
         await migrate(database)
-        parts = await stack.enter_async_context(_parts(settings, database, rules, clock))
+        parts = await stack.enter_async_context(open_parts(settings, database, rules, clock))
         await parts.recover()
         await parts.run(stop, announce, reload)
         await log_durable(database)
@@ -115,177 +74,3 @@ def _only_daemon(folder: Path) -> Iterator[None]:
             msg = f"another daemon works on {folder}"
             raise Conflict("daemon_running", msg, "Stop it first, or set another data_directory.") from None
         yield
-
-
-class Parts:
-    """The parts of a running daemon."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        rules: Rulebook,
-        token: Token | None,
-        clock: SteadyClock,
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
-        self.health = Health()
-        self._broker = (
-            Broker(settings.mqtt, settings.instance, self._on_message, self._retry_broker)
-            if settings.mqtt
-            else None
-        )
-        channels = _channels(settings, self._broker)
-        names = tuple(channel.name for channel in channels)
-        self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring)
-        horizon = settings.ingest.deduplication_seconds
-        self._counting = Counting(database, recorder, self.health, clock, horizon)
-        self._journal = open_journal_writer(database)
-        self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
-        self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
-        self._not_counted = NotCounted(database, clock)
-        self._passed_on: PassedOn | None = None
-        self._adaptor: Adaptor | None = None
-        if settings.forward:
-            self._passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
-            self._adaptor = Adaptor(settings.forward, self._passed_on)
-        folder = settings.ingest.drop_folder
-        self._drop_folder = DropFolder(folder, self._receiver, self.health, clock) if folder else None
-        trust = settings.token.trust_file if settings.token else None
-        self._delivery = Delivery(database, settings.delivery_folder, clock)
-        self._signing = Signing(
-            database, token, trust, rules, self.health, clock, on_signed=self._delivery.ring
-        )
-        self._in_force = InForce(database, rules, self._counting, self.health, clock)
-        self._liveness = Liveness(self.intake, self._in_force, self._counting)
-        self._services = Services(
-            database=database,
-            clock=clock,
-            authenticator=Authenticator(database, clock),
-            receiver=self._receiver,
-            files=Files(database, rules, clock),
-            signing=self._signing,
-            delivery=self._delivery,
-            in_force=self._in_force,
-            counting=self._counting,
-            incidents=Incidents(database, settings.instance, names, self._ring, clock),
-            health=self.health,
-            adaptor=self._adaptor,
-            channels=names,
-        )
-
-    async def recover(self) -> None:
-        """Rebuild what was counted; files of the drop folder that were under way will be read again."""
-        since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
-        await self.intake.recover(since)
-
-    async def close(self) -> None:
-        """Give back what was opened."""
-        if self._adaptor:
-            await self._adaptor.close()
-        self._journal.close()
-
-    def _ring(self) -> None:
-        for dispatcher in self._dispatchers.values():
-            dispatcher.ring()
-
-    def _retry_broker(self) -> None:
-        """Send what waits for the broker at once."""
-        if MqttChannel.name in self._dispatchers:
-            self._dispatchers[MqttChannel.name].retry()
-
-    async def _on_message(self, payload: bytes) -> None:
-        await self._receiver.message(payload)
-
-    async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
-        """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
-        async with asyncio.TaskGroup() as group:
-            running = [
-                tasks.start(group, "intake", self.intake.run()),
-                tasks.start(group, "in-force", self._in_force.run()),
-                tasks.start(group, "clock", watch_clock(self._clock, self.health)),
-                tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
-                tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
-                tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
-                tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
-            ]
-            for name, dispatcher in self._dispatchers.items():
-                work = tasks.supervise(f"alerts-{name}", dispatcher.run)
-                running.append(tasks.start(group, f"alerts-{name}", work))
-            running += self._start_sources(group)
-            if self._broker:
-                running.append(
-                    tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
-                )
-                running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
-            async with self._listening() as address:
-                announce(address)
-                systemd.notify(systemd.READY, systemd.status(f"listens on {address}"))
-                await stop.wait()
-                systemd.notify(systemd.STOPPING)
-                log.info("stopping")
-            if self._passed_on:
-                await self._passed_on.finish(STOP_SECONDS)
-            for task in running:
-                task.cancel()
-
-    def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        work: dict[str, Callable[[], Awaitable[None]]] = {}
-        if self._passed_on:
-            work |= {"forward": self._passed_on.run, "not-counted": self._not_counted.run}
-        if self._drop_folder:
-            work["drop-folder"] = self._drop_folder.run
-        return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
-
-    @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[str]:
-        """Listen, and leave the address in a file; at the end let requests under way finish."""
-        http = self._settings.http
-        # Bodies stay as they were sent: one that is passed on goes on byte for byte.
-        runner = web.AppRunner(
-            make_app(self._services),
-            access_log=None,
-            shutdown_timeout=STOP_SECONDS,
-            auto_decompress=False,
-        )
-        await runner.setup()
-        file = self._settings.data_directory / ADDRESS_FILE
-        try:
-            await web.TCPSite(runner, http.host, http.port).start()
-            host, port = runner.addresses[0][:2]
-            address = f"http://{host}:{port}"
-            unfinished = file.with_suffix(".unfinished")
-            unfinished.write_text(address + "\n", encoding="ascii")
-            unfinished.replace(file)
-            log.info("listening", address=address, pid=os.getpid())
-            yield address
-        finally:
-            file.unlink(missing_ok=True)
-            await runner.cleanup()
-
-
-@asynccontextmanager
-async def _parts(
-    settings: Settings, database: Database, rules: Rulebook, clock: SteadyClock
-) -> AsyncIterator[Parts]:
-    token = Token(token_config(settings.token, settings.data_directory)) if settings.token else None
-    try:
-        parts = Parts(settings, database, rules, token, clock)
-        try:
-            yield parts
-        finally:
-            await parts.close()
-    finally:
-        if token is not None:
-            await token.close()
-
-
-def _channels(settings: Settings, broker: Broker | None) -> list[Channel]:
-    channels: list[Channel] = []
-    if settings.alerts.file:
-        channels.append(FileChannel(settings.alerts.file))
-    if broker and settings.alerts.mqtt:
-        channels.append(MqttChannel(broker))
-    return channels

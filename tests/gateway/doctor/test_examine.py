@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.daemon import ADDRESS_FILE
 from gateway.doctor import network, store
 from gateway.doctor.examine import CHECKS, examine, run_check
 from gateway.doctor.finding import Check, Finding, State, ok
 from gateway.errors import Unavailable
 from gateway.settings import Settings, load_settings
+from gateway.web.listen import ADDRESS_FILE
 from hsm.development_ca import DevelopmentCa
 from hsm.pin import write_private
 from tests.support.api import wait_for

@@ -1,0 +1,45 @@
+"""Listens for HTTP, leaves the address in a file, and lets requests under way finish at the end."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway.settings import Http
+from gateway.web.app import make_app
+from gateway.web.services import Services
+
+log = structlog.get_logger(__name__)
+
+ADDRESS_FILE: Final = "address"
+"""In the data directory while the daemon runs: where it listens."""
+
+STOP_SECONDS: Final = 10.0
+"""How long requests under way may take when the daemon stops."""
+
+
+@asynccontextmanager
+async def listening(services: Services, http: Http, folder: Path) -> AsyncIterator[str]:
+    """Listen, yield the address, which also stands in a file of *folder*."""
+    # Bodies stay as they were sent: one that is passed on goes on byte for byte.
+    runner = web.AppRunner(
+        make_app(services), access_log=None, shutdown_timeout=STOP_SECONDS, auto_decompress=False
+    )
+    await runner.setup()
+    file = folder / ADDRESS_FILE
+    try:
+        await web.TCPSite(runner, http.host, http.port).start()
+        host, port = runner.addresses[0][:2]
+        address = f"http://{host}:{port}"
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(address + "\n", encoding="ascii")
+        unfinished.replace(file)
+        log.info("listening", address=address, pid=os.getpid())
+        yield address
+    finally:
+        file.unlink(missing_ok=True)
+        await runner.cleanup()
