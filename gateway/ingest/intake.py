@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 GROUP_LIMIT: Final = 5000
 """Communications in one journal row at the most: bounds how long one commit holds the others up."""
 
+GATHER_SECONDS: Final = 0.003
+"""How long a commit lets others join at the most, while they keep coming."""
 
 _COMMUNICATIONS: Final = {name.value: COMMUNICATIONS.labels(name) for name in CommunicationClass}
 
@@ -90,7 +92,7 @@ class Intake:
         """Commit and count for ever: what arrives during one commit shares the next."""
         while True:
             deliveries = [await self._queue.get()]
-            await asyncio.sleep(self._settings.group_milliseconds / 1000)
+            await self._gather()
             size = len(deliveries[0][0])
             while not self._queue.empty() and size < GROUP_LIMIT:
                 deliveries.append(self._queue.get_nowait())
@@ -99,6 +101,19 @@ class Intake:
                 await self._commit(deliveries)
             finally:
                 self._add(-size)
+
+    async def _gather(self) -> None:
+        """Let those join who are at the door: senders that were just answered come back together.
+
+        It ends once nobody came during a turn of the event loop, which costs a lone sender microseconds.
+        """
+        await asyncio.sleep(self._settings.group_milliseconds / 1000)
+        end = time.perf_counter() + GATHER_SECONDS
+        before = -1
+        while before < self._queue.qsize() and time.perf_counter() < end:
+            before = self._queue.qsize()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a request that is read in one turn is handed in at the next
 
     async def _commit(self, deliveries: list[tuple[Sequence[Observation], asyncio.Future[Taken]]]) -> None:
         fresh: dict[int, Observation] = {}

@@ -1,5 +1,6 @@
 """People and their access tokens."""
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -117,6 +118,7 @@ class Authenticator:
         self._database = database
         self._clock = clock
         self._machines: dict[str, tuple[Person, float]] = {}
+        self._looking = asyncio.Lock()
 
     async def person(self, token: str, *, though_store_away: bool = False) -> Person:
         """Return who *token* stands for; raise `NotAuthenticated` where it is not known.
@@ -124,16 +126,33 @@ class Authenticator:
         With *though_store_away*, a token that was good when the store could last be asked is good while it
         cannot; else `Unavailable` is raised then.
         """
-        digest, now = _hash(token), self._clock()
+        digest = _hash(token)
         known = self._machines.get(digest)
-        if known is not None and 0 <= now - known[1] < REMEMBERED_SECONDS:
+        if known is None:
+            return await self._look_up(digest, token)
+        if self._is_fresh(known):
             return known[0]
+        async with self._looking:  # a machine's requests come in flocks: one asks the store for all
+            known = self._machines.get(digest, known)
+            if self._is_fresh(known):
+                return known[0]
+            try:
+                return await self._look_up(digest, token)
+            except Unavailable:
+                if not though_store_away:
+                    raise
+                return known[0]
+
+    def _is_fresh(self, known: tuple[Person, float]) -> bool:
+        return 0 <= self._clock() - known[1] < REMEMBERED_SECONDS
+
+    async def _look_up(self, digest: str, token: str) -> Person:
+        now = self._clock()
         try:
             person = await authenticate(self._database, token)
-        except Unavailable:
-            if known is None or not though_store_away:
-                raise
-            return known[0]
+        except NotAuthenticated:
+            self._machines.pop(digest, None)
+            raise
         if person.roles == {Role.ADAPTOR}:
             if len(self._machines) >= REMEMBERED_TOKENS:
                 self._machines.clear()

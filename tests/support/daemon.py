@@ -172,9 +172,15 @@ class Daemon:
         return number
 
     def put_in_force(self, *rows: Row, name: str = "adt.csv") -> int:
-        """Bring a file into force; return its number."""
+        """Bring a file into force and wait until it is counted against; return its number."""
         number = self.acknowledge(*rows, name=name)
         self.wait_state(number, "in force")
+
+        def counted() -> bool:
+            thresholds = self.as_("adam").get("/api/v1/thresholds").json["thresholds"]
+            return any(threshold["file_id"] == number for threshold in thresholds)
+
+        wait_for(f"file {number} to be counted against", counted)
         return number
 
     def wait_state(self, number: int, state: str) -> Any:
