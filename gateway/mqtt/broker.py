@@ -52,6 +52,11 @@ class Broker:
         self._refused: dict[str, str] = {}
 
     @property
+    def reachable(self) -> bool:
+        """Whether the broker is connected, whatever it refuses."""
+        return self._connection is not None
+
+    @property
     def connected(self) -> bool:
         """Whether the broker can be reached now, and refuses nothing."""
         return not self.trouble
