@@ -82,11 +82,7 @@ class Parts:
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
         self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
         self._not_counted = NotCounted(database, clock)
-        self._passed_on: PassedOn | None = None
-        self._adaptor: Adaptor | None = None
-        if settings.forward:
-            self._passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
-            self._adaptor = Adaptor(settings.forward, self._passed_on)
+        self._passed_on, self._adaptor = self._pass_on(settings)
         folder = settings.ingest.drop_folder
         self._drop_folder = DropFolder(folder, self._receiver, self.health, clock) if folder else None
         trust = settings.token.trust_file if settings.token else None
@@ -96,10 +92,7 @@ class Parts:
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
-        rates = Rates(self._counting)
-        self._broadcast = Broadcast(live, rates, self.health, settings.instance, clock)
-        self._retained = self._retain_rates(database, rates)
-        self._heartbeat = self._make_heartbeat(database)
+        self._show_live(database, live)
         self._services = Services(
             database=database,
             clock=clock,
@@ -117,6 +110,19 @@ class Parts:
             adaptor=self._adaptor,
             channels=names,
         )
+
+    def _pass_on(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
+        if settings.forward is None:
+            return None, None
+        passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
+        return passed_on, Adaptor(settings.forward, passed_on)
+
+    def _show_live(self, database: Database, live: Live) -> None:
+        """Make what tells of the counts while they move."""
+        rates = Rates(self._counting)
+        self._broadcast = Broadcast(live, rates, self.health, self._settings.instance, self._clock)
+        self._retained = self._retain_rates(database, rates)
+        self._heartbeat = self._make_heartbeat(database)
 
     def _retain_rates(self, database: Database, rates: Rates) -> RetainedRates | None:
         mqtt, instance = self._settings.mqtt, self._settings.instance

@@ -106,6 +106,8 @@ class Rates:
             if before is None or before.count != standing.count or before.threshold is not standing.threshold:
                 self._standings[standing.key] = standing
                 changed[standing.key] = None
+                if before is not None and before.state != standing.state:
+                    heapq.heappush(self._due, (now, standing.key))  # what was expected has come, or is past
         self._queue(changed, now)
         changed.update(dict.fromkeys(self._look_ahead(now)))
         fresh = [self._shown(key) for key in changed]
