@@ -2,11 +2,10 @@
 
 import heapq
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from gateway.ingest.counting import Counting
 from thresholds.breach import Standing
 from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
@@ -78,6 +77,23 @@ class Look(msgspec.Struct, frozen=True):
     """Whether these are all there are: the set of thresholds has changed."""
 
 
+class Counts(Protocol):
+    """Where counts come from: `Counting`."""
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The thresholds in force; another tuple where another set is."""
+        ...
+
+    def moved(self) -> tuple[Standing, ...]:
+        """Return the counts that may have changed since the last call."""
+        ...
+
+    def forecast(self, key: ThresholdKey) -> Forecast | None:
+        """Return when *key* will pass its quarantine level."""
+        ...
+
+
 class Rates:
     """Follows the counts: each `look` tells what changed, at the cost of what moved.
 
@@ -85,7 +101,7 @@ class Rates:
     changed, is over half its level, or was expected to pass it.
     """
 
-    def __init__(self, counting: Counting) -> None:
+    def __init__(self, counting: Counts) -> None:
         self._counting = counting
         self._thresholds: tuple[Threshold, ...] | None = None
         self._standings: dict[ThresholdKey, Standing] = {}

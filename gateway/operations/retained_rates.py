@@ -148,15 +148,16 @@ class RetainedRates:
     async def _publish_one(self, place: Place, rates: Held, now: int) -> None:
         self._published[place] = now, None  # where it fails, what the broker holds is not known
         topic = "rates/" + "/".join(place)
-        await self._broker.publish(
-            topic, self._message(rates, now) if rates else b"", retain=True, expiry=EXPIRY_SECONDS
-        )
+        message = retained(to_text(now), self._instance, rates) if rates else b""
+        await self._broker.publish(topic, message, retain=True, expiry=EXPIRY_SECONDS)
         if rates:
             self._published[place] = now, rates
         else:
             del self._published[place]
 
-    def _message(self, rates: Held, now: int) -> bytes:
-        names = PeriodRate.__struct_fields__
-        periods = [PeriodRate(*[getattr(rate, name) for name in names]) for rate in rates]
-        return msgspec.json.encode(RetainedRate(to_text(now), self._instance, periods))
+
+def retained(at: str, instance: str, rates: Held) -> bytes:
+    """Return the message that holds *rates*, all of one place."""
+    names = PeriodRate.__struct_fields__
+    periods = [PeriodRate(*[getattr(rate, name) for name in names]) for rate in rates]
+    return msgspec.json.encode(RetainedRate(at, instance, periods))

@@ -1,6 +1,7 @@
 """Server-sent events of a real daemon: what happens is told at once, to many, and costs no memory."""
 
 import contextlib
+import functools
 import time
 from pathlib import Path
 
@@ -23,6 +24,10 @@ def count_on(daemon: Daemon, first: int, requests: int = 1) -> None:
     assert daemon.as_("adaptor").send_lines(lines).json["accepted"] == requests
 
 
+def has_count(viewer: Viewer, key: tuple[str, str], count: int) -> bool:
+    return viewer.rates().get(key, {}).get("count") == count
+
+
 def many_periods() -> list[list[str]]:
     return [row(100_000, 200_000, period=f"PT{minutes}M") for minutes in range(1, PERIODS + 1)]
 
@@ -41,7 +46,7 @@ def test_a_viewer_follows_a_count_from_the_file_to_the_breach_and_its_end(own_da
         key = ("7.4", "PT1H")
         for sent in range(1, 6):
             count_on(daemon, sent)
-            wait_for("the count", lambda sent=sent: viewer.rates().get(key, {}).get("count") == sent)
+            wait_for("the count", functools.partial(has_count, viewer, key, sent))
         assert viewer.rates()[key]["state"] == "quarantine"
         wait_for("the incidents", lambda: len(viewer.of("incident")) == 3)
         ana = daemon.as_("ana")
