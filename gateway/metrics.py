@@ -67,6 +67,11 @@ LAST_TICK: Final = Gauge(
     "When time last passed for the count: episodes end and thresholds take effect by it.",
     registry=REGISTRY,
 )
+HEARTBEAT: Final = Gauge(
+    "adt_gateway_heartbeat_timestamp_seconds",
+    "When it was last seen that requests can be counted: the queue moves, time passes and the store can be written.",
+    registry=REGISTRY,
+)
 JOURNAL_GROUPS: Final = Gauge(
     "adt_gateway_journal_groups", "Groups in the journal, by their numbers.", registry=REGISTRY
 )

@@ -20,14 +20,19 @@ from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
+from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
+from gateway.operations.heartbeat import BEAT_SECONDS, Heartbeat
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
 from gateway.operations.people import Authenticator
+from gateway.operations.rates import Rates
 from gateway.operations.reload import Reload
+from gateway.operations.retained_rates import RetainedRates
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing, token_config
 from gateway.operations.watches import watch_broker, watch_clock
@@ -62,48 +67,82 @@ class Parts:
         self._clock = clock
         self.health = Health()
         self._broker = (
-            Broker(settings.mqtt, settings.instance, self._on_message, self._retry_broker)
+            Broker(settings.mqtt, settings.instance, self._on_message, self._on_connected)
             if settings.mqtt
             else None
         )
         channels = _channels(settings, self._broker)
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring)
+        live = Live()
+        recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
         horizon = settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, horizon)
         self._journal = open_journal_writer(database)
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
         self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
         self._not_counted = NotCounted(database, clock)
-        self._passed_on: PassedOn | None = None
-        self._adaptor: Adaptor | None = None
-        if settings.forward:
-            self._passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
-            self._adaptor = Adaptor(settings.forward, self._passed_on)
+        self._passed_on, self._adaptor = self._pass_on(settings)
         folder = settings.ingest.drop_folder
         self._drop_folder = DropFolder(folder, self._receiver, self.health, clock) if folder else None
         trust = settings.token.trust_file if settings.token else None
-        self._delivery = Delivery(database, settings.delivery_folder, clock)
+        self._delivery = Delivery(database, settings.delivery_folder, clock, live)
         self._signing = Signing(
-            database, token, trust, rules, self.health, clock, on_signed=self._delivery.ring
+            database, token, trust, rules, self.health, clock, on_signed=self._delivery.ring, live=live
         )
-        self._in_force = InForce(database, rules, self._counting, self.health, clock)
+        self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
+        self._show_live(database, live)
         self._services = Services(
             database=database,
             clock=clock,
             authenticator=Authenticator(database, clock),
             receiver=self._receiver,
-            files=Files(database, rules, clock),
+            files=Files(database, rules, clock, live),
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,
             counting=self._counting,
-            incidents=Incidents(database, settings.instance, names, self._ring, clock),
+            incidents=Incidents(database, settings.instance, names, self._ring, clock, live),
             health=self.health,
+            live=live,
+            broadcast=self._broadcast,
             adaptor=self._adaptor,
             channels=names,
+        )
+
+    def _pass_on(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
+        if settings.forward is None:
+            return None, None
+        passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
+        return passed_on, Adaptor(settings.forward, passed_on)
+
+    def _show_live(self, database: Database, live: Live) -> None:
+        """Make what tells of the counts while they move."""
+        rates = Rates(self._counting)
+        self._broadcast = Broadcast(live, rates, self.health, self._settings.instance, self._clock)
+        self._retained = self._retain_rates(database, rates)
+        self._heartbeat = self._make_heartbeat(database)
+
+    def _retain_rates(self, database: Database, rates: Rates) -> RetainedRates | None:
+        mqtt, instance = self._settings.mqtt, self._settings.instance
+        if mqtt is None or self._broker is None:
+            return None
+        look = self._broadcast.look
+        return RetainedRates(self._broker, rates, look, database, instance, mqtt.rates_seconds, self._clock)
+
+    def _make_heartbeat(self, database: Database) -> Heartbeat:
+        mqtt = self._settings.mqtt
+        return Heartbeat(
+            self._settings.instance,
+            self._liveness,
+            self.intake,
+            self._counting,
+            self.health,
+            database,
+            self._clock,
+            self._broker,
+            mqtt.heartbeat_seconds if mqtt else BEAT_SECONDS,
         )
 
     async def recover(self) -> None:
@@ -121,8 +160,10 @@ class Parts:
         for dispatcher in self._dispatchers.values():
             dispatcher.ring()
 
-    def _retry_broker(self) -> None:
-        """Send what waits for the broker at once."""
+    def _on_connected(self) -> None:
+        """Send what waits for the broker at once, and what it is to retain anew."""
+        if self._retained:
+            self._retained.connected()
         if MqttChannel.name in self._dispatchers:
             self._dispatchers[MqttChannel.name].retry()
 
@@ -138,6 +179,8 @@ class Parts:
                 tasks.start(group, "clock", watch_clock(self._clock, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
+                tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
+                tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
@@ -150,6 +193,9 @@ class Parts:
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
                 )
                 running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
+            if self._retained:
+                work = tasks.supervise("mqtt-rates", self._retained.run)
+                running.append(tasks.start(group, "mqtt-rates", work))
             async with listening(
                 self._services, self._settings.http, self._settings.data_directory
             ) as address:

@@ -85,6 +85,12 @@ class Mqtt(Section):
     password_file: Path | None = Field(None, description="File with that user's password.")
     ca_file: Path | None = Field(None, description="PEM file to verify the broker with; turns TLS on.")
     requests_topic: str = Field("duis/requests", description="Where DUIS requests arrive.")
+    rates_seconds: int = Field(
+        10, ge=0, le=3600, description="How often counts that changed are published, retained; 0 for never."
+    )
+    heartbeat_seconds: int = Field(
+        30, ge=0, le=60, description="How often a heartbeat is published while the count moves; 0 for never."
+    )
 
 
 class Alerts(Section):

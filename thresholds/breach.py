@@ -129,15 +129,13 @@ class RateState(enum.StrEnum):
     QUARANTINE = "quarantine"
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True):
     """The count of one key beside the threshold in force."""
 
     key: ThresholdKey
     count: int
     threshold: Threshold | None
     """None where no threshold is in force at this time."""
-    until_warning: Forecast
-    until_quarantine: Forecast
 
     @property
     def is_exception(self) -> bool:
@@ -154,6 +152,13 @@ class Rate(msgspec.Struct, frozen=True):
     def headroom(self, level: Level) -> int | None:
         """Return how many more fit under *level*: negative when passed, None without a threshold."""
         return None if self.threshold is None else self.threshold.limit(level) - self.count
+
+
+class Rate(Standing, frozen=True):
+    """A standing with what is expected of it."""
+
+    until_warning: Forecast
+    until_quarantine: Forecast
 
     def time_to_breach(self, level: Level) -> Forecast:
         """Return when the count will pass *level* while communications go on arriving as they did of late."""

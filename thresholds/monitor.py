@@ -19,14 +19,17 @@ from thresholds.breach import (
     Placement,
     Rate,
     Replaced,
+    Standing,
     change_second,
 )
+from thresholds.forecast import Forecast
 from thresholds.model import (
     ALL,
     ANY_SERVICE,
     DEVICES,
     Communication,
     CommunicationClass,
+    Level,
     Threshold,
     ThresholdKey,
     UserId,
@@ -68,6 +71,7 @@ class Monitor:
         self._open: dict[Watch, None] = {}
         self._unevaluated: dict[Watch, None] = {}
         self._active: dict[Watch, None] = {}
+        self._moving = dict.fromkeys(self._watches.values())
         self._reindex()
 
     @property
@@ -136,6 +140,7 @@ class Monitor:
         self._watches = watches
         self._open = {watch: None for watch in watches.values() if watch.is_open}
         self._active = {watch: None for watch in self._active if watch.key in watches}
+        self._moving = dict.fromkeys(watches.values())
         self._reindex()
         return Replaced(tuple(sorted(added)), tuple(sorted(changes, key=change_second)))
 
@@ -176,6 +181,23 @@ class Monitor:
         """Yield the count of every key at the time of the last call; `advance` first."""
         for watch in self._watches.values():
             yield watch.rate(self._now)
+
+    def moved(self) -> tuple[Standing, ...]:
+        """Return every key that counted, may have fallen or has another threshold since the last call.
+
+        All of them the first time and after `replace`. As of the time of the last call; `advance` first.
+        """
+        moving = tuple(self._moving)
+        found = tuple(Standing(watch.key, watch.window.count(self._now), watch.threshold) for watch in moving)
+        # What is not empty falls by itself; the rest is noticed when it counts.
+        self._moving = {watch: None for watch, one in zip(moving, found, strict=True) if one.count}
+        self._touched.clear()
+        return found
+
+    def forecast(self, key: ThresholdKey, level: Level) -> Forecast | None:
+        """Return when *key* will pass *level*, as of the last call; None for a key that is gone."""
+        watch = self._watches.get(key)
+        return watch.prospect(self._now).forecast(level) if watch else None
 
     def outlook(self) -> tuple[ForecastChange, ...]:
         """Return which forecasts are raised or withdrawn at the time of the last call; `advance` first.
@@ -221,6 +243,7 @@ class Monitor:
             changes += watch.settle(now)
             self._note(watch)
             if due:
+                self._moving[watch] = None
                 self._expect_change(watch)
         return changes
 
@@ -259,7 +282,8 @@ class Monitor:
         devices = tuple(watch for service in services for watch in places.get((DEVICES, service), ()))
         if len(self._touched) >= MATCH_CACHE_SIZE:
             self._touched.clear()
-        self._active.update(dict.fromkeys((*messages, *devices)))
+        for noted in (self._active, self._moving):
+            noted.update(dict.fromkeys((*messages, *devices)))
         self._touched[kind] = messages, devices
         return messages, devices
 

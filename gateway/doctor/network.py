@@ -10,7 +10,7 @@ import aiomqtt
 
 from gateway.doctor.finding import Check, Finding, State, failed, ok, warning
 from gateway.errors import Unavailable
-from gateway.mqtt import Connection
+from gateway.mqtt.connection import Connection
 from gateway.settings import Mqtt, Settings
 
 BROKER = "broker"

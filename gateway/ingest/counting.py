@@ -25,7 +25,8 @@ from gateway.store.journal import (
     read_counted,
 )
 from gateway.store.thresholds import thresholds_in_force
-from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate
+from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate, Standing
+from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.monitor import Kind, Monitor
 from thresholds.window import LATENESS
@@ -162,6 +163,14 @@ class Counting:
     def rates(self) -> Iterator[Rate]:
         """Return every count beside its threshold, as of the last tick."""
         return self._monitor.rates()
+
+    def moved(self) -> tuple[Standing, ...]:
+        """Return the counts that may have changed since the last call, as of the last tick; for one asker alone."""
+        return self._monitor.moved()
+
+    def forecast(self, key: ThresholdKey) -> Forecast | None:
+        """Return when *key* will pass its quarantine level."""
+        return self._monitor.forecast(key, Level.QUARANTINE)
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:

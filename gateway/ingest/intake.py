@@ -49,6 +49,10 @@ class Intake:
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
         self._deduplication = Deduplication(settings.deduplication_seconds)
+        self.counted = 0
+        """Communications counted since the start."""
+        self.refused = 0
+        """Groups that the journal refused since the start."""
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -134,6 +138,7 @@ class Intake:
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 COMMIT_FAILURES.inc()
+                self.refused += 1
                 _answer_all(answers, error)
                 return
         for done, taken in answers:
@@ -142,6 +147,7 @@ class Intake:
             if taken.duplicate:
                 DUPLICATES.inc(taken.duplicate)
         if group:
+            self.counted += len(group)
             _report(group)
             await self._counting.count(group, row_id)
 

@@ -18,6 +18,7 @@ from gateway.alerts.message import (
 )
 from gateway.audit.record import Entry
 from gateway.clock import to_text
+from gateway.live import IncidentEvent, Live
 from gateway.store.adt_files import get_file
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -62,12 +63,15 @@ class Recorder:
         channels: Sequence[str],
         service_name: Callable[[str], str],
         ring: Callable[[], None],
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._instance = instance
         self._channels = channels
         self._service_name = service_name
         self._ring = ring
+        self._live = live or Live()
+        self._news: list[IncidentEvent] = []
 
     async def record(
         self,
@@ -78,6 +82,7 @@ class Recorder:
         now: float,
     ) -> None:
         """Record everything in one transaction, and how far the count has come; then wake the channels."""
+        self._news = []
         first = {request.episode: request.observation for request in reversed(excess)}
         async with self._database.write() as connection:
             for change in changes:
@@ -90,6 +95,8 @@ class Recorder:
             await add_excess(connection, [(r.episode, r.observation) for r in excess])
             await keep_counted(connection, counted)
         self._ring()
+        for event in self._news:
+            self._live.tell(event)
 
     async def _open(
         self, connection: AsyncConnection, breach: Breach, first: Observation | None, now: float
@@ -125,6 +132,9 @@ class Recorder:
             record=RecordFacts(record.number, record.hash),
         )
         await put_alert(connection, self._channels, incident_id, encode(alert), int(now))
+        self._news.append(
+            IncidentEvent("opened", incident_id, facts.kind, breach.level, title, IncidentState.OPEN)
+        )
         log.warning("candidate_incident", incident=incident_id, title=title, record=record.number)
         if superseded and superseded.state is IncidentState.OPEN:
             await self._supersede(connection, superseded, incident_id, now)
@@ -145,6 +155,7 @@ class Recorder:
             connection, incident, by="system", reason=reason, now=int(now), superseded_by=by
         )
         await announce_closed(connection, closed, self._instance, self._channels, now)
+        self._news.append(closed_event(closed))
 
     async def _end(self, connection: AsyncConnection, ended: EpisodeEnded, now: float) -> None:
         episode = await find_episode(connection, ended.episode)
@@ -199,6 +210,11 @@ class Recorder:
                 in_force_record=file.in_force_record or 0,
             ),
         )
+
+
+def closed_event(closed: StoredIncident) -> IncidentEvent:
+    """Return what viewers are told of a closed incident."""
+    return IncidentEvent("closed", closed.id, closed.kind, closed.level, closed.title, closed.state)
 
 
 async def announce_closed(

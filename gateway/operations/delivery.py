@@ -14,6 +14,7 @@ from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.durable import make_folder, sync_folder
 from gateway.errors import Conflict, GatewayError, Unavailable
+from gateway.live import Live
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -26,10 +27,11 @@ RETRY_SECONDS: Final = 30.0
 class Delivery:
     """Writes signed files into the delivery folder: `FOLDER/NUMBER/NAME.csv`, its signature and its receipt."""
 
-    def __init__(self, database: Database, folder: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, folder: Path, clock: Clock, live: Live | None = None) -> None:
         self._database = database
         self._folder = folder
         self._clock = clock
+        self._live = live or Live()
         self._delivering = asyncio.Lock()
         self._rung = asyncio.Event()
 
@@ -77,7 +79,9 @@ class Delivery:
                 actor, "adt_file.delivered", file.subject, {"folder": str(folder), "sha256": file.sha256}
             )
             await append_record(connection, entry, now)
-            return await move_file(connection, file, FileState.DELIVERED, delivered_at=int(now))
+            file = await move_file(connection, file, FileState.DELIVERED, delivered_at=int(now))
+        self._live.file(file)
+        return file
 
     async def run(self) -> None:
         """Deliver what was left signed by a crash or a folder that was away."""

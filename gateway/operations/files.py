@@ -10,6 +10,7 @@ from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, NotPermitted
+from gateway.live import Live
 from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import (
     FileState,
@@ -47,10 +48,11 @@ class RefusedFile(InvalidInput):
 class Files:
     """What people do with ADT files. Every method is one transaction with its audit record."""
 
-    def __init__(self, database: Database, rules: Rulebook, clock: Clock) -> None:
+    def __init__(self, database: Database, rules: Rulebook, clock: Clock, live: Live | None = None) -> None:
         self._database = database
         self._rules = rules
         self._clock = clock
+        self._live = live or Live()
 
     async def submit(self, person: Person, name: str, data: bytes) -> tuple[StoredFile, AdtCheck]:
         """Check a file and keep it for approval.
@@ -89,6 +91,7 @@ class Files:
             file = await get_file(connection, file_id)
             detail = {"name": name, "sha256": file.sha256, "rows": file.row_count, "profile": file.profile}
             await self._record(connection, person.name, "submitted", file, now, detail)
+        self._live.file(file)
         return file, check
 
     async def _record_refusal(
@@ -116,6 +119,7 @@ class Files:
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
             own = file.submitted_by == person.name
+            approved = False
             if own:
                 await self._record(connection, person.name, "approval_refused", file, now)
             elif file.state is not FileState.APPROVED and file.approved_by != person.name:
@@ -130,9 +134,12 @@ class Files:
                     approved_at=int(now),
                     approval_record=number,
                 )
+                approved = True
         if own:
             msg = f"{person.name} submitted ADT file {file_id} and so cannot approve it"
             raise NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
+        if approved:
+            self._live.file(file)
         return file
 
     async def reject(self, person: Person, file_id: int, reason: str) -> StoredFile:
@@ -158,7 +165,9 @@ class Files:
                 raise NotPermitted("not_your_file", msg, f"Ask {file.submitted_by}.")
             _expect(file, *allowed)
             await self._record(connection, person.name, str(to), file, now, {"reason": reason})
-            return await move_file(connection, file, to, reason=reason)
+            file = await move_file(connection, file, to, reason=reason)
+        self._live.file(file)
+        return file
 
     async def acknowledge(self, person: Person, file_id: int, reference: str) -> StoredFile:
         """Record that the DCC acknowledged a delivered file; *reference* is what it gave."""
@@ -169,9 +178,11 @@ class Files:
             file = await get_file(connection, file_id)
             _expect(file, FileState.DELIVERED)
             await self._record(connection, person.name, "acknowledged", file, now, {"reference": reference})
-            return await move_file(
+            file = await move_file(
                 connection, file, FileState.ACKNOWLEDGED, acknowledged_at=int(now), acknowledgement=reference
             )
+        self._live.file(file)
+        return file
 
     async def get(self, person: Person, file_id: int) -> StoredFile:
         """Return one file."""

@@ -12,6 +12,7 @@ from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
+from gateway.live import Live, ThresholdsEvent
 from gateway.metrics import LAST_TICK
 from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
@@ -35,18 +36,27 @@ class InForce:
     """Brings files into force and lets time pass for the count."""
 
     def __init__(
-        self, database: Database, rules: Rulebook, counting: Counting, health: Health, clock: Clock
+        self,
+        database: Database,
+        rules: Rulebook,
+        counting: Counting,
+        health: Health,
+        clock: Clock,
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._health = health
         self._rules = rules
         self._counting = counting
         self._clock = clock
+        self._live = live or Live()
         self._due_at = 0
         self._rung = False
         self._stale = False
         self.turns = 0
         """How often the time was looked at, with or without success."""
+        self.passed = 0
+        """How often that succeeded."""
 
     def ring(self) -> None:
         """Say that a file was acknowledged."""
@@ -58,6 +68,7 @@ class InForce:
             try:
                 await self._look()
                 LAST_TICK.set_to_current_time()
+                self.passed += 1
             except Unavailable as error:
                 self._rung = True
                 log.warning("time_not_passed", code=error.code, error=error.message)
@@ -79,6 +90,7 @@ class InForce:
         await self._counting.replace_thresholds()
         self._stale = False
         self._health.report("thresholds", works=True)
+        self._live.tell(ThresholdsEvent(len(self._counting.thresholds)))
 
     async def bring_due(self, now: int) -> int:
         """Bring every acknowledged file that is due into force; return when to look again."""
@@ -109,20 +121,26 @@ class InForce:
             else:
                 await supersede_rows(connection, check.thresholds, now)
             await insert_thresholds(connection, file.id, check.thresholds, now)
-            await move_file(
+            brought = await move_file(
                 connection, file, FileState.IN_FORCE, in_force_at=now, in_force_record=record.number
             )
-            await self._supersede(connection, file, await files_without_thresholds(connection), now)
+            replaced = await self._supersede(
+                connection, file, await files_without_thresholds(connection), now
+            )
+        for moved in (brought, *replaced):
+            self._live.file(moved)
         log.info("file_in_force", file=file.id, name=file.name, record=record.number)
 
     async def _supersede(
         self, connection: AsyncConnection, by: StoredFile, file_ids: Sequence[int], now: int
-    ) -> None:
+    ) -> list[StoredFile]:
+        superseded = []
         for file_id in file_ids:
             old = await get_file(connection, file_id)
             entry = Entry("system", "adt_file.superseded", old.subject, {"by": by.subject})
             await append_record(connection, entry, self._clock())
-            await move_file(connection, old, FileState.SUPERSEDED, superseded_at=now)
+            superseded.append(await move_file(connection, old, FileState.SUPERSEDED, superseded_at=now))
+        return superseded
 
     async def _fail(self, file: StoredFile, check: AdtCheck) -> None:
         """Keep a file that no longer passes its check out of force: what is in force stays."""
@@ -136,5 +154,6 @@ class InForce:
         async with self._database.write() as connection:
             entry = Entry("system", "adt_file.failed", file.subject, {"reason": reason})
             await append_record(connection, entry, self._clock())
-            await move_file(connection, file, FileState.FAILED, reason=reason)
+            file = await move_file(connection, file, FileState.FAILED, reason=reason)
+        self._live.file(file)
         log.error("file_failed", file=file.id, reason=reason)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from gateway.access import Action, Person
 from gateway.clock import Clock
-from gateway.ingest.recorder import announce_closed
+from gateway.ingest.recorder import announce_closed, closed_event
+from gateway.live import Live
 from gateway.operations.files import required_reason
 from gateway.store import incidents as store
 from gateway.store.database import Database
@@ -21,12 +22,14 @@ class Incidents:
         channels: Sequence[str],
         ring: Callable[[], None],
         clock: Clock,
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._instance = instance
         self._channels = channels
         self._ring = ring
         self._clock = clock
+        self._live = live or Live()
 
     async def newest(
         self, person: Person, state: store.IncidentState | None, limit: int
@@ -61,4 +64,5 @@ class Incidents:
             )
             await announce_closed(connection, closed, self._instance, self._channels, now)
         self._ring()
+        self._live.tell(closed_event(closed))
         return closed

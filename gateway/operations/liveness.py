@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from gateway.errors import Unavailable
 from gateway.ingest.counting import Counting
 from gateway.ingest.intake import Intake
 from gateway.operations.in_force import InForce
@@ -18,6 +19,7 @@ class Liveness:
         self._intake = intake
         self._in_force = in_force
         self._counting = counting
+        self._refused = intake.refused
 
     async def moved(self) -> None:
         """Return once the intake has worked through its queue and the time was looked at anew.
@@ -35,3 +37,19 @@ class Liveness:
         finally:
             if not answer.cancel():
                 answer.exception()  # a journal that refuses is an answer too; asking keeps it out of the log
+
+    async def counted(self) -> None:
+        """Return once the queue has been worked through, what it brought about is recorded and time has passed.
+
+        Unlike `moved` this waits where breaches cannot be recorded. Raises `Unavailable` where the journal has
+        refused a group since this was last called.
+        """
+        passed = self._in_force.passed
+        await self._intake.ask()
+        while self._in_force.passed == passed:  # noqa: ASYNC110 - a number is looked at; it does not ring
+            await asyncio.sleep(LOOK_SECONDS)
+        refused, self._refused = self._refused, self._intake.refused
+        if refused != self._refused:
+            raise Unavailable(
+                "journal_failed", "the journal refused requests", "Look at the disk and the store."
+            )

@@ -12,6 +12,7 @@ from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
+from gateway.live import Live
 from gateway.metrics import CERTIFICATE_EXPIRY, LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
 from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
@@ -66,6 +67,7 @@ class Signing:
         health: Health,
         clock: Clock,
         on_signed: Callable[[], None],
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._token = token
@@ -74,6 +76,7 @@ class Signing:
         self._health = health
         self._clock = clock
         self._on_signed = on_signed
+        self._live = live or Live()
         self._signing = asyncio.Lock()
         self._described_at = 0.0
 
@@ -84,6 +87,8 @@ class Signing:
         """
         async with self._signing:
             file, content = await self._begin(file_id)
+            if file.state is FileState.FAILED:
+                self._live.file(file)
             if file.state is not FileState.APPROVED:
                 return file
             try:
@@ -224,6 +229,7 @@ class Signing:
                 receipt=receipt,
                 signed_at=int(now),
             )
+        self._live.file(signed)
         SIGNATURES.inc()
         LAST_SIGNATURE.set(now)
         CERTIFICATE_EXPIRY.set(artefact.certificate.not_after.timestamp())

@@ -4,7 +4,7 @@ import enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -79,6 +79,12 @@ async def list_incidents(
     if state is not None:
         query = query.where(incidents.c.state == state)
     return [_incident(row) for row in await connection.execute(query)]
+
+
+async def count_open(connection: AsyncConnection) -> int:
+    """Return how many incidents are open."""
+    query = select(func.count()).select_from(incidents).where(incidents.c.state == IncidentState.OPEN)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def close_incident(

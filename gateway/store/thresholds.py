@@ -109,6 +109,13 @@ async def _supersede(
         await connection.execute(update(table).where(*which).values(superseded_at=now))
 
 
+async def superseded_since(connection: AsyncConnection, since: int) -> set[tuple[str, str, str]]:
+    """Return (User ID, class, service) of what was taken out of force at *since* or later."""
+    names = table.c.user_id, table.c.communication, table.c.service
+    rows = await connection.execute(select(*names).where(table.c.superseded_at >= since).distinct())
+    return {(row[0], row[1], row[2]) for row in rows}
+
+
 async def files_without_thresholds(connection: AsyncConnection) -> list[int]:
     """Return the files that count as in force but have no threshold left in force."""
     left = select(table.c.file_id).where(table.c.superseded_at.is_(None)).distinct()

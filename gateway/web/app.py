@@ -19,11 +19,17 @@ async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "adt-gateway"
 
 
+async def _end_streams(app: web.Application) -> None:
+    """Let those go who follow events: nobody else would end them."""
+    app[SERVICES].live.close()
+
+
 def make_app(services: Services) -> web.Application:
     """Return the application with every route of the table."""
     app = web.Application(middlewares=[problems])
     app[SERVICES] = services
     app.on_response_prepare.append(_harden)
+    app.on_shutdown.append(_end_streams)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.router.add_get(PATH, openapi)

@@ -9,17 +9,15 @@ from gateway.access import Action
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
 from gateway.ingest.receive import NDJSON_BYTES
+from gateway.operations.rates import shown_rate
 from gateway.store.audit_log import PAGE, read_records
 from gateway.store.incidents import IncidentState
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
 from gateway.web.services import SERVICES
-from thresholds.breach import Rate
-from thresholds.forecast import Forecast
 from thresholds.instant import format_instant
-from thresholds.model import Level, Threshold
-from thresholds.period import format_period
+from thresholds.model import Threshold
 
 INCIDENT_LIMIT: Final = 1000
 """Incidents, or requests in excess, in one answer at the most."""
@@ -65,35 +63,6 @@ def shown_threshold(threshold: Threshold) -> dict[str, Any]:
     }
 
 
-def _shown_rate(rate: Rate) -> dict[str, Any]:
-    threshold = rate.threshold
-    return {
-        "user_id": rate.key.user_id,
-        "communication": rate.key.communication,
-        "service": rate.key.service,
-        "period": threshold.period.text if threshold else format_period(rate.key.period_seconds),
-        "alignment": rate.key.alignment,
-        "count": rate.count,
-        "state": rate.state,
-        "exception": rate.is_exception,
-        "warning": threshold and threshold.warning,
-        "quarantine": threshold and threshold.quarantine,
-        "headroom": rate.headroom(Level.QUARANTINE),
-        "time_to_breach": _shown_forecast(rate.time_to_breach(Level.QUARANTINE)),
-        "file_id": threshold and threshold.file_id,
-    }
-
-
-def _shown_forecast(forecast: Forecast) -> dict[str, Any]:
-    """Return when the quarantine level will be passed at the present slope: seconds from now."""
-    return {
-        "seconds": forecast.seconds,
-        "earliest": forecast.earliest,
-        "latest": forecast.latest,
-        "confidence": forecast.confidence,
-    }
-
-
 async def thresholds(request: web.Request) -> web.Response:
     """List the thresholds in force, exceptions included."""
     (await asker(request)).require(Action.READ_MONITORING)
@@ -104,8 +73,8 @@ async def thresholds(request: web.Request) -> web.Response:
 async def rates(request: web.Request) -> web.Response:
     """List each count beside its threshold, nearest to its quarantine level first."""
     (await asker(request)).require(Action.READ_MONITORING)
-    found = [_shown_rate(rate) for rate in request.app[SERVICES].counting.rates()]
-    found.sort(key=lambda rate: (rate["headroom"] is None, rate["headroom"]))
+    found = [shown_rate(rate, rate.until_quarantine) for rate in request.app[SERVICES].counting.rates()]
+    found.sort(key=lambda rate: (rate.headroom is None, rate.headroom))
     return json_answer({"rates": found})
 
 

@@ -54,6 +54,8 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
     if route.action is not None:
         operation["security"] = [{"token": []}]
         operation["description"] = "Roles: " + ", ".join(sorted(PERMISSIONS[route.action])) + "."
+    if route.content_type:
+        operation["responses"][str(route.status)]["content"] = {route.content_type: {}}
     if route.body:
         operation["requestBody"] = {"content": {kind: {} for kind in route.body.split()}}
     return operation

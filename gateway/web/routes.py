@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.web import files, forward, health, monitoring
+from gateway.web import events, files, forward, health, monitoring
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,6 +23,8 @@ class Route(msgspec.Struct, frozen=True):
     status: int = 200
     body: str = ""
     """Content types of the body, where it has one."""
+    content_type: str = ""
+    """Of the answer, where it is not JSON or a file."""
 
     @property
     def summary(self) -> str:
@@ -62,6 +64,7 @@ ROUTES: Final = (
     Route("POST", _FILE + "/acknowledge", files.acknowledge, Action.ACKNOWLEDGE_FILE, body=_JSON),
     Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING),
     Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING),
+    Route("GET", "/api/v1/events", events.events, Action.READ_MONITORING, content_type=events.CONTENT_TYPE),
     Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING),
     Route("POST", _INCIDENT + "/close", monitoring.close_incident, Action.CLOSE_INCIDENT, body=_JSON),

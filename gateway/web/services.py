@@ -9,6 +9,8 @@ from gateway.clock import Clock
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
+from gateway.live import Live
+from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
@@ -34,6 +36,8 @@ class Services:
     counting: Counting
     incidents: Incidents
     health: Health
+    live: Live
+    broadcast: Broadcast
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""
     channels: tuple[str, ...]

@@ -77,7 +77,10 @@ class Person(msgspec.Struct, frozen=True):
         content_type: str = "",
         timeout: float = 60.0,
     ) -> Answer:
-        """Send one request on a connection of its own; an iterable *body* is sent in chunks."""
+        """Send one request on a connection of its own; an iterable *body* is sent in chunks.
+
+        Of an answer without end the head alone is returned.
+        """
         headers = {"Authorization": f"Bearer {self.access_token}"} if self.access_token else {}
         if content_type:
             headers["Content-Type"] = content_type
@@ -87,7 +90,8 @@ class Person(msgspec.Struct, frozen=True):
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body, headers, encode_chunked=not isinstance(body, bytes))
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            endless = answer.headers.get_content_type() == "text/event-stream"
+            return Answer(answer.status, dict(answer.getheaders()), b"" if endless else answer.read())
         finally:
             connection.close()
 

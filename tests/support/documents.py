@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -25,7 +26,20 @@ import gateway.metrics
 from gateway.access import PERMISSIONS, Role
 from gateway.cli import cli
 from gateway.errors import ExitCode
+from gateway.live import (
+    FileEvent,
+    HeartbeatEvent,
+    IncidentEvent,
+    Kind,
+    ResyncEvent,
+    ThresholdsEvent,
+    framed,
+)
+from gateway.operations.broadcast import RatesEvent
+from gateway.operations.heartbeat import Beat
+from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
+from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
 from thresholds.profile import Rules
 
@@ -147,6 +161,72 @@ def reloadable() -> str:
     )
 
 
+RATE: Final = ShownRate(
+    user_id="90-B3-D5-1F-30-01-00-00",
+    communication="SPC",
+    service="7.2",
+    period="PT1H",
+    alignment="rolling",
+    count=85,
+    state="warning",
+    exception=False,
+    warning=80,
+    quarantine=100,
+    headroom=15,
+    time_to_breach=ShownForecast(642, 401, 1103, "likely"),
+    file_id=3,
+)
+AT: Final = "2026-12-01T12:00:00.000Z"
+EVENTS: Final[dict[Kind, msgspec.Struct]] = {
+    Kind.RESYNC: ResyncEvent("connected"),
+    Kind.RATES: RatesEvent(AT, complete=False, rates=[RATE]),
+    Kind.INCIDENT: IncidentEvent("opened", 7, "threshold", "warning", "warning threshold passed: …", "open"),
+    Kind.FILE: FileEvent(3, "adt.csv", "in force"),
+    Kind.THRESHOLDS: ThresholdsEvent(1300),
+    Kind.HEARTBEAT: HeartbeatEvent(AT, "main", ready=True),
+}
+"""An example of each event."""
+
+
+def _code(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def events() -> str:
+    """Return an example of each event as it is sent, with what it says."""
+    examples = [framed(kind, msgspec.json.encode(event)).decode().rstrip() for kind, event in EVENTS.items()]
+    rows = [[f"`{kind}`", (type(event).__doc__ or "").strip()] for kind, event in EVENTS.items()]
+    return "\n\n".join([_table(["event", "what it says"], rows), _code("", "\n\n".join(examples))])
+
+
+def event_schemas() -> str:
+    """Return the JSON Schema of every event."""
+    schemas, components = msgspec.json.schema_components(map(type, EVENTS.values()))
+    named = {str(kind): schema for kind, schema in zip(EVENTS, schemas, strict=True)}
+    return _code("json", json.dumps({"events": named, "$defs": components}, indent=1))
+
+
+def retained_rate() -> str:
+    """Return an example of a retained message."""
+    return _code("json", msgspec.json.format(retained(AT, "main", (RATE,)), indent=2).decode())
+
+
+def beat() -> str:
+    """Return an example of a heartbeat."""
+    example = Beat(
+        at=AT,
+        instance="main",
+        version=version("adt-gateway"),
+        ready=False,
+        not_ready=["broker"],
+        communications=1_204_511,
+        open_incidents=1,
+        thresholds=1300,
+        alerts_waiting=0,
+    )
+    return _code("json", msgspec.json.format(msgspec.json.encode(example), indent=2).decode())
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
@@ -155,6 +235,10 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "rules": rules,
     "metrics": metrics,
     "reloadable": reloadable,
+    "events": events,
+    "event-schemas": event_schemas,
+    "retained-rate": retained_rate,
+    "beat": beat,
 }
 
 

@@ -1,7 +1,7 @@
 """A sign of life is given only while the count moves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,8 +49,14 @@ class Count:
         self.liveness = Liveness(self.intake, self.in_force, self.counting)
 
     async def moves(self, seconds: float = SOON) -> bool:
+        return await self._within(self.liveness.moved(), seconds)
+
+    async def counts(self, seconds: float = SOON) -> bool:
+        return await self._within(self.liveness.counted(), seconds)
+
+    async def _within(self, sign: Coroutine[Any, Any, None], seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self.liveness.moved(), seconds)
+            await asyncio.wait_for(sign, seconds)
         except TimeoutError:
             return False
         return True
@@ -105,3 +111,28 @@ async def test_waiting_for_a_store_that_is_away_is_no_reason_to_be_restarted(cou
             assert await count.moves(seconds=20)
             assert count.counting.attempts > 0
             count.recorder.away = False
+
+
+async def test_nothing_is_counted_while_breaches_wait_to_be_recorded(count: Count) -> None:
+    async with running(count.intake.run, count.in_force.run, count.counting.replace_thresholds):
+        assert await count.counts()
+        count.recorder.away = True
+        async with running(count.counting.replace_thresholds):
+            assert not await count.counts(seconds=3)
+            count.recorder.away = False
+        assert await count.counts(seconds=20)
+
+
+async def test_nothing_is_counted_without_the_intake_or_while_time_stands_still(count: Count) -> None:
+    async with running(count.in_force.run):
+        assert not await count.counts()
+    async with running(count.intake.run):
+        assert not await count.counts()
+
+
+async def test_a_refusal_of_the_journal_is_told_once(count: Count) -> None:
+    async with running(count.intake.run, count.in_force.run):
+        count.intake.refused += 1
+        with pytest.raises(Unavailable, match="refused"):
+            await count.liveness.counted()
+        assert await count.counts()
