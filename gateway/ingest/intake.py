@@ -36,6 +36,13 @@ class Taken(msgspec.Struct, frozen=True):
     duplicate: int
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """What found no room in the queue."""
+
+    deliveries: int = 0
+    communications: int = 0
+
+
 class Intake:
     """Takes deliveries from every source; `take` returns when they are on disk."""
 
@@ -47,6 +54,8 @@ class Intake:
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
         self._deduplication = Deduplication(settings.deduplication_seconds)
+        self.refused = Refused()
+        """What this process has refused because the queue was full."""
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -57,6 +66,9 @@ class Intake:
         if not observations:
             return Taken(0, 0)
         if self._queued + len(observations) > self._settings.queue_limit:
+            self.refused = Refused(
+                self.refused.deliveries + 1, self.refused.communications + len(observations)
+            )
             msg = f"{self._queued} communications wait already (limit {self._settings.queue_limit})"
             raise Unavailable("queue_full", msg, "Send it again a little later.")
         done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()

@@ -8,6 +8,9 @@ from typing import Final
 
 import structlog
 
+from gateway.alerts.condition import News
+from gateway.alerts.conditions import Conditions
+from gateway.alerts.facts import TokenFails
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
@@ -64,6 +67,8 @@ class Signing:
         trust_file: Path | None,
         rules: Rulebook,
         health: Health,
+        conditions: Conditions,
+        label: str,
         clock: Clock,
         on_signed: Callable[[], None],
     ) -> None:
@@ -72,6 +77,8 @@ class Signing:
         self._trust_file = trust_file
         self._rules = rules
         self._health = health
+        self._conditions = conditions
+        self._label = label
         self._clock = clock
         self._on_signed = on_signed
         self._signing = asyncio.Lock()
@@ -89,6 +96,7 @@ class Signing:
             try:
                 artefact = await self._signature(content, self._container(file))
             except TokenUnavailable as error:
+                self._conditions.holds(self._trouble(file, error))
                 await self._failed(file, error)
                 raise
             try:
@@ -228,8 +236,15 @@ class Signing:
         LAST_SIGNATURE.set(now)
         CERTIFICATE_EXPIRY.set(artefact.certificate.not_after.timestamp())
         self._health.report("token", works=True, needed=False)
+        self._conditions.over(TokenFails, self._label, f"the token {self._label} signs again")
         log.info("file_signed", file=file.id, name=file.name, record=record.number)
         return signed
+
+    def _trouble(self, file: StoredFile, error: TokenUnavailable) -> News:
+        detail = f"the token {self._label} does not sign approved files: {error.code}: {error.message}"
+        figures: dict[str, int | str] = {"code": error.code, "last_file": file.id}
+        more = {"failures": 1}
+        return News(TokenFails, self._label, detail, self._clock(), figures=figures, more=more)
 
     async def _failed(self, file: StoredFile, error: TokenUnavailable) -> None:
         SIGNING_FAILURES.labels(error.code).inc()
