@@ -5,6 +5,7 @@ record as soon as the store takes it. What lasts or comes back adds to the incid
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 import msgspec
@@ -97,14 +98,15 @@ class Conditions:
             await self._tell_due()
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._rung.wait(), LOOK_SECONDS)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._rung.wait()
 
     async def write(self) -> None:
         """Put on record what waits, each condition in a transaction of its own: no sender waits for long."""
         self._written_at = self._clock()
+        if not self._waiting:
+            return
         while self._waiting:
             key, news = next(iter(self._waiting.items()))
             del self._waiting[key]

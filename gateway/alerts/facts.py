@@ -87,7 +87,7 @@ class ConditionFacts(msgspec.Struct, frozen=True, tag_field="kind"):
     """How often it began."""
     detail: str
     """A plain sentence."""
-    figures: dict[str, int | str] = {}
+    figures: dict[str, int | str]
     """A few named numbers and texts."""
 
 
