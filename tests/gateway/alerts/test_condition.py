@@ -50,7 +50,8 @@ def test_what_is_known_reads_back_and_names_its_kind(news: News) -> None:
 
 
 def news(**values: Any) -> News:
-    return News(**({"kind": QueueFull, "subject": "queue", "detail": "full", "at": 60.0} | values))
+    usual: dict[str, Any] = {"kind": QueueFull, "subject": "queue", "detail": "full", "at": 60.0}
+    return News(**(usual | values))
 
 
 def test_what_comes_back_is_counted_and_lasts_anew() -> None:

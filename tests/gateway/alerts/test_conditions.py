@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway import tasks
 from gateway.alerts import conditions as module
 from gateway.alerts.candidate import UPDATE_SECONDS, Candidates
 from gateway.alerts.condition import News
@@ -159,8 +160,8 @@ async def test_the_loop_writes_a_beginning_at_once_and_tells_later_what_was_kept
     machine = Machine()
     rung = asyncio.Event()
     conditions = Conditions(sqlite, Candidates("test", CHANNELS, rung.set), machine)
-    work = asyncio.create_task(conditions.run())
-    try:
+    async with asyncio.TaskGroup() as group:
+        work = tasks.start(group, "conditions", conditions.run())
         for step in (conditions.holds, lambda news: conditions.over(QueueFull, "queue", news.detail)):
             step(full(machine))
             await _event(rung)
@@ -172,7 +173,6 @@ async def test_the_loop_writes_a_beginning_at_once_and_tells_later_what_was_kept
         await _event(rung)
         (incident,) = await incidents(sqlite)
         assert (incident.tell_at, incident.updated_at) == (None, int(machine()))
-    finally:
         work.cancel()
 
 
