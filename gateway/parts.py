@@ -21,7 +21,7 @@ from gateway.ingest.drop_folder import DropFolder
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
-from gateway.ingest.receive import Heard, Receiver
+from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
 from gateway.operations.delivery import Delivery
@@ -86,37 +86,15 @@ class Parts:
         self._counting = Counting(database, recorder, self.health, clock, horizon, warn)
         self._journal = open_journal_writer(database)
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
-        self._heard = {source: Heard() for source in SOURCES}
-        receivers = {
-            source: Receiver(self.intake, rules.current.catalogue.classify, clock, heard)
-            for source, heard in self._heard.items()
-        }
-        self._broker_receiver = receivers["mqtt"]
+        classify = rules.current.catalogue.classify
+        self._receivers = {source: Receiver(self.intake, classify, clock) for source in SOURCES}
         self._not_counted = NotCounted(database, self._conditions, clock)
-        self._passed_on: PassedOn | None = None
-        self._adaptor: Adaptor | None = None
-        if settings.forward:
-            self._passed_on = PassedOn(
-                receivers["forward"], self._not_counted, settings.forward, settings.ingest
-            )
-            self._adaptor = Adaptor(settings.forward, self._passed_on)
-        folder = settings.ingest.drop_folder
-        self._drop_folder = (
-            DropFolder(folder, receivers["drop_folder"], self.health, clock) if folder else None
-        )
-        trust = settings.token.trust_file if settings.token else None
-        label = settings.token.label if settings.token else "none"
+        self._passed_on, self._adaptor = self._forwarding(settings)
+        folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
+        self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
         self._delivery = Delivery(database, settings.delivery_folder, clock)
         self._signing = Signing(
-            database,
-            token,
-            trust,
-            rules,
-            self.health,
-            self._conditions,
-            label,
-            clock,
-            on_signed=self._delivery.ring,
+            database, token, settings.token, rules, self.health, self._conditions, clock, self._delivery.ring
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
@@ -124,7 +102,7 @@ class Parts:
             database=database,
             clock=clock,
             authenticator=Authenticator(database, clock),
-            receiver=receivers["http"],
+            receiver=self._receivers["http"],
             files=Files(database, rules, clock),
             signing=self._signing,
             delivery=self._delivery,
@@ -135,6 +113,14 @@ class Parts:
             adaptor=self._adaptor,
             channels=names,
         )
+
+    def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
+        """Return what passes requests on and what counts them, where that is set."""
+        if settings.forward is None:
+            return None, None
+        receiver = self._receivers["forward"]
+        passed_on = PassedOn(receiver, self._not_counted, settings.forward, settings.ingest)
+        return passed_on, Adaptor(settings.forward, passed_on)
 
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
@@ -160,7 +146,7 @@ class Parts:
             self._dispatchers[MqttChannel.name].retry()
 
     async def _on_message(self, payload: bytes) -> None:
-        await self._broker_receiver.message(payload)
+        await self._receivers["mqtt"].message(payload)
 
     async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
@@ -201,7 +187,8 @@ class Parts:
     def _start_watches(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start what says which conditions hold, and what puts them on record."""
         conditions, clock = self._conditions, self._clock
-        silence = SilenceWatch(conditions, self._settings.silence, self._heard, clock)
+        heard = {source: receiver.heard for source, receiver in self._receivers.items()}
+        silence = SilenceWatch(conditions, self._settings.silence, heard, clock)
         refusals = RefusalWatch(conditions, self.intake, clock)
         uncovered = UncoveredWatch(conditions, self._counting, self._rules, clock)
         work: dict[str, Callable[[], Awaitable[None]]] = {

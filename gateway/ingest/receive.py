@@ -54,9 +54,9 @@ class Heard:
 class Receiver:
     """The sources' common way to the intake; each has its own, which says when it was last *heard*."""
 
-    def __init__(self, intake: Intake, classify: Classify, clock: Clock, heard: Heard | None = None) -> None:
+    def __init__(self, intake: Intake, classify: Classify, clock: Clock) -> None:
         self._intake = intake
-        self._heard = heard or Heard()
+        self.heard = Heard()
         self._classify = classify
         self._clock = clock
 
@@ -82,7 +82,7 @@ class Receiver:
 
     async def take(self, observation: Observation) -> Taken:
         """Count what was read; return after the commit. Raises `Unavailable`: then nothing was counted."""
-        self._heard.at = self._clock()
+        self.heard.at = self._clock()
         return await self._intake.take([observation])
 
     async def lines(self, data: bytes) -> TakenLines:
@@ -96,7 +96,7 @@ class Receiver:
         now_ms = int(self._clock() * 1000)
         observations, rejected = await asyncio.to_thread(self._read_lines, data, now_ms)
         if observations:
-            self._heard.at = self._clock()
+            self.heard.at = self._clock()
         taken = await self._intake.take(observations)
         return TakenLines(taken.accepted, taken.duplicate, rejected)
 

@@ -64,21 +64,20 @@ class Signing:
         self,
         database: Database,
         token: Token | None,
-        trust_file: Path | None,
+        settings: TokenSettings | None,
         rules: Rulebook,
         health: Health,
         conditions: Conditions,
-        label: str,
         clock: Clock,
         on_signed: Callable[[], None],
     ) -> None:
         self._database = database
         self._token = token
-        self._trust_file = trust_file
+        self._trust_file = settings.trust_file if settings else None
+        self._label = settings.label if settings else "none"
         self._rules = rules
         self._health = health
         self._conditions = conditions
-        self._label = label
         self._clock = clock
         self._on_signed = on_signed
         self._signing = asyncio.Lock()
