@@ -85,6 +85,18 @@ BREACHES: Final = Counter("adt_gateway_breaches", "Breaches, by level.", ["level
 OPEN_EPISODES: Final = Gauge(
     "adt_gateway_open_episodes", "Episodes open now, by level.", ["level"], registry=REGISTRY
 )
+INCIDENTS_OPEN: Final = Gauge(
+    "adt_gateway_incidents_open",
+    "Candidate incidents that nobody has closed, by kind.",
+    ["kind"],
+    registry=REGISTRY,
+)
+LAST_COMMUNICATION: Final = Gauge(
+    "adt_gateway_last_communication_timestamp_seconds",
+    "When a source last brought a communication, a repeated one too: http, mqtt, forward, drop_folder.",
+    ["source"],
+    registry=REGISTRY,
+)
 THRESHOLDS_IN_FORCE: Final = Gauge(
     "adt_gateway_thresholds_in_force", "Thresholds in force, exceptions included.", registry=REGISTRY
 )

@@ -4,12 +4,15 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
 
 from gateway import systemd, tasks
+from gateway.alerts.candidate import Candidates
 from gateway.alerts.channels import Channel, FileChannel, MqttChannel
+from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
 from gateway.health import Health
@@ -31,11 +34,14 @@ from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
 from gateway.operations.people import Authenticator
 from gateway.operations.rates import Rates
+from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.retained_rates import RetainedRates
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing, token_config
-from gateway.operations.watches import watch_broker, watch_clock
+from gateway.operations.silence import SOURCES, SilenceWatch
+from gateway.operations.uncovered import UncoveredWatch
+from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock
 from gateway.settings import Settings
 from gateway.store.database import Database
 from gateway.store.journal_writer import open_journal_writer
@@ -45,6 +51,9 @@ from gateway.web.services import Services
 from hsm.token import Token
 
 log = structlog.get_logger(__name__)
+
+UNCOVERED_SECONDS: Final = 60.0
+"""How often it is looked who is counted against nothing: a file that comes into force within it is no news."""
 
 BROKER_PAUSE: Final = 3.0
 """Seconds between attempts to reach the broker at the most: it brings requests and takes alerts."""
@@ -65,6 +74,7 @@ class Parts:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._rules = rules
         self.health = Health()
         self._broker = (
             Broker(settings.mqtt, settings.instance, self._on_message, self._on_connected)
@@ -75,20 +85,30 @@ class Parts:
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
         live = Live()
+        candidates = Candidates(settings.instance, names, self._ring, live)
+        self._conditions = Conditions(database, candidates, clock)
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
-        horizon = settings.ingest.deduplication_seconds
-        self._counting = Counting(database, recorder, self.health, clock, horizon)
+        horizon, warn = settings.ingest.deduplication_seconds, settings.forecast.warn_seconds
+        self._counting = Counting(database, recorder, self.health, clock, horizon, warn)
         self._journal = open_journal_writer(database)
         self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
-        self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
-        self._not_counted = NotCounted(database, clock)
-        self._passed_on, self._adaptor = self._pass_on(settings)
-        folder = settings.ingest.drop_folder
-        self._drop_folder = DropFolder(folder, self._receiver, self.health, clock) if folder else None
-        trust = settings.token.trust_file if settings.token else None
+        classify = rules.current.catalogue.classify
+        self._receivers = {source: Receiver(self.intake, classify, clock) for source in SOURCES}
+        self._not_counted = NotCounted(database, self._conditions, clock)
+        self._passed_on, self._adaptor = self._forwarding(settings)
+        folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
+        self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
         self._delivery = Delivery(database, settings.delivery_folder, clock, live)
         self._signing = Signing(
-            database, token, trust, rules, self.health, clock, on_signed=self._delivery.ring, live=live
+            database,
+            token,
+            settings.token,
+            rules,
+            self.health,
+            self._conditions,
+            clock,
+            self._delivery.ring,
+            live,
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
@@ -97,13 +117,13 @@ class Parts:
             database=database,
             clock=clock,
             authenticator=Authenticator(database, clock),
-            receiver=self._receiver,
+            receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,
             counting=self._counting,
-            incidents=Incidents(database, settings.instance, names, self._ring, clock, live),
+            incidents=Incidents(database, candidates, clock),
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -111,10 +131,12 @@ class Parts:
             channels=names,
         )
 
-    def _pass_on(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
+    def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
+        """Return what passes requests on and what counts them, where that is set."""
         if settings.forward is None:
             return None, None
-        passed_on = PassedOn(self._receiver, self._not_counted, settings.forward, settings.ingest)
+        receiver = self._receivers["forward"]
+        passed_on = PassedOn(receiver, self._not_counted, settings.forward, settings.ingest)
         return passed_on, Adaptor(settings.forward, passed_on)
 
     def _show_live(self, database: Database, live: Live) -> None:
@@ -149,6 +171,9 @@ class Parts:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         await self.intake.recover(since)
+        await self._conditions.recover()
+        if ahead := self._counting.was_ahead:
+            self._conditions.happened(clock_was_ahead(ahead, self._clock()))
 
     async def close(self) -> None:
         """Give back what was opened."""
@@ -168,7 +193,7 @@ class Parts:
             self._dispatchers[MqttChannel.name].retry()
 
     async def _on_message(self, payload: bytes) -> None:
-        await self._receiver.message(payload)
+        await self._receivers["mqtt"].message(payload)
 
     async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
@@ -176,7 +201,7 @@ class Parts:
             running = [
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
-                tasks.start(group, "clock", watch_clock(self._clock, self.health)),
+                tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
@@ -188,6 +213,7 @@ class Parts:
                 work = tasks.supervise(f"alerts-{name}", dispatcher.run)
                 running.append(tasks.start(group, f"alerts-{name}", work))
             running += self._start_sources(group)
+            running += self._start_watches(group)
             if self._broker:
                 running.append(
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
@@ -206,8 +232,24 @@ class Parts:
                 log.info("stopping")
             if self._passed_on:
                 await self._passed_on.finish(STOP_SECONDS)
+            await self._conditions.finish()
             for task in running:
                 task.cancel()
+
+    def _start_watches(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start what says which conditions hold, and what puts them on record."""
+        conditions, clock = self._conditions, self._clock
+        heard = {source: receiver.heard for source, receiver in self._receivers.items()}
+        silence = SilenceWatch(conditions, self._settings.silence, heard, clock)
+        refusals = RefusalWatch(conditions, self.intake, clock)
+        uncovered = UncoveredWatch(conditions, self._counting, self._rules, clock)
+        work: dict[str, Callable[[], Awaitable[None]]] = {
+            "conditions": conditions.run,
+            "silence": partial(keep_looking, silence.look, 1.0),
+            "refusals": partial(keep_looking, refusals.look, 1.0),
+            "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
+        }
+        return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         work: dict[str, Callable[[], Awaitable[None]]] = {}

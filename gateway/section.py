@@ -1,7 +1,8 @@
-"""What a table of the settings file is, and the table for passing requests on."""
+"""What a table of the settings file is, and the tables for passing requests on and for what is watched."""
 
 import ipaddress
 from pathlib import Path
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -48,6 +49,40 @@ class Forward(Section):
             msg = "it has a user, a password, a query or a fragment; name host, port and path alone"
             raise ValueError(msg)
         return url.rstrip("/")
+
+
+class Forecast(Section):
+    """Warnings before a quarantine."""
+
+    warn_seconds: int = Field(
+        1800,
+        ge=0,
+        le=86_400,
+        description="How long before an expected quarantine a candidate incident is opened; 0 for never.",
+    )
+
+
+TIME_OF_DAY: Final = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+
+
+class Silence(Section):
+    """How long each source may bring nothing."""
+
+    http_seconds: int = Field(0, ge=0, description="For requests over HTTP; 0 for ever.")
+    mqtt_seconds: int = Field(0, ge=0, description="For requests over MQTT; 0 for ever.")
+    forward_seconds: int = Field(0, ge=0, description="For requests that are passed on; 0 for ever.")
+    drop_folder_seconds: int = Field(0, ge=0, description="For files in the drop folder; 0 for ever.")
+    hours_from: str = Field(
+        "00:00", pattern=TIME_OF_DAY, description="UTC time of day from which the sources should speak."
+    )
+    hours_until: str = Field(
+        "24:00",
+        pattern=TIME_OF_DAY,
+        description="UTC time of day until which they should; one before `hours_from` is on the next day.",
+    )
+    days: tuple[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], ...] = Field(
+        (), description="Days on which those hours begin; empty for every day."
+    )
 
 
 def is_loopback(host: str) -> bool:

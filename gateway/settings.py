@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
-from gateway.section import Forward, Section, is_loopback
+from gateway.section import Forecast, Forward, Section, Silence, is_loopback
 
 ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY__"
 """Settings have two underscores after the name; variables of the command line have one."""
@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
+    forecast: Forecast = Forecast()
+    silence: Silence = Silence()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
 

@@ -9,10 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.alerts.candidate import UPDATE_SECONDS
+from gateway.alerts.facts import KINDS
+from gateway.clock import FOLLOWED_SECONDS
+from gateway.operations import refusals, uncovered
 from gateway.operations.rules import load_rules
+from gateway.parts import UNCOVERED_SECONDS
 from gateway.settings import Settings, load_settings
 from tests.support.documents import BLOCKS, ROOT, documents, figures, marked, rewritten, with_figures
+from thresholds.outlook import CLEAR_SECONDS
 from thresholds.profile import Rules, parse_profile
+from thresholds.window import LATENESS
 
 DOCUMENTS = documents()
 IN_README = {"verbs", "exit-codes", "settings"}
@@ -165,6 +172,37 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
             if FOREIGN.search(line)
         ]
     assert found == []
+
+
+def _incident_rows() -> dict[str, list[str]]:
+    """Return the cells of the table of incident kinds, by kind."""
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    table = text.partition("| kind | opens |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    return {row[0].strip("`| "): row for row in rows}
+
+
+def test_every_kind_of_incident_is_told_with_what_to_do() -> None:
+    rows = _incident_rows()
+    assert list(rows) == list(KINDS)
+    runbooks = re.findall(r"^### (\w+)$", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    for kind, row in rows.items():
+        anchor = re.search(r"operations\.md#(\w+)\)", row[3])
+        assert anchor, kind
+        assert anchor[1] in {name.lower() for name in runbooks}
+
+
+def test_the_times_of_incidents_are_those_of_the_code() -> None:
+    rows = _incident_rows()
+    assert f"{CLEAR_SECONDS} s" in rows["forecast"][2]
+    assert f"{refusals.QUIET_SECONDS:.0f} s" in rows["queue_full"][2]
+    assert f"{FOLLOWED_SECONDS:.0f} s" in rows["clock"][1]
+    assert f"{LATENESS} s" in rows["clock"][1]
+    assert f"{UNCOVERED_SECONDS:.0f} s" in rows["no_thresholds"][1]
+    assert f"{uncovered.QUIET_SECONDS:.0f} s" in rows["no_thresholds"][2]
+    text = " ".join((ROOT / "docs" / "monitoring.md").read_text("utf-8").split())
+    assert f"one in {UPDATE_SECONDS} s at the most" in text
+    assert f"At most {uncovered.NAMED} User IDs" in text
 
 
 def test_the_changelog_has_a_section_for_what_comes_or_came() -> None:

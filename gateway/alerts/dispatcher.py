@@ -1,6 +1,7 @@
 """Takes alerts from the outbox to their channel, each channel for itself."""
 
 import asyncio
+import contextlib
 import math
 import random
 from typing import Final
@@ -63,10 +64,10 @@ class Dispatcher:
                 await self._wait(min(max(pause, 0.05), IDLE_SECONDS))
 
     async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._rung.wait(), seconds)
-        except TimeoutError:
-            return
+        # `wait_for` of Python 3.11 loses a cancellation that comes in the same turn as the ring.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
 
     async def _send(self, alert: WaitingAlert) -> None:
         """Send one alert. It is on record before: where we die in between, it is sent again, not lost."""

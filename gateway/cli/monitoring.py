@@ -47,28 +47,30 @@ def _rate_row(rate: dict[str, Any]) -> list[str]:
 
 @click.group(invoke_without_command=True)
 @click.option("--open", "only_open", is_flag=True, help="Only those that are open.")
+@click.option("--kind", help="Only those of this kind, such as threshold or source_silent.")
 @as_json
 @click.pass_context
-def incidents(ctx: click.Context, only_open: bool, as_json: bool) -> None:
+def incidents(ctx: click.Context, only_open: bool, kind: str | None, as_json: bool) -> None:
     """List candidate incidents, newest first."""
     if ctx.invoked_subcommand:
         return
     query = {"state": "open"} if only_open else {}
+    query |= {"kind": kind} if kind else {}
     found = ask(lambda client: client.get(INCIDENTS, **query))["incidents"]
     if as_json:
         print_json(found)
     elif not found:
         talk("There are no candidate incidents.")
     else:
-        rows = [[str(i["id"]), i["state"], i["level"], i["opened_at"], i["title"]] for i in found]
-        table(["number", "state", "level", "opened", "title"], rows)
+        rows = [[str(i["id"]), i["kind"], i["state"], i["level"], i["opened_at"], i["title"]] for i in found]
+        table(["number", "kind", "state", "level", "opened", "title"], rows)
 
 
 @incidents.command()
 @click.argument("number", type=int)
 @as_json
 def show(number: int, as_json: bool) -> None:
-    """Show incident NUMBER: threshold, who set it, count and the requests in excess."""
+    """Show incident NUMBER: what is known of it; of a breach who set the limit and the requests in excess."""
     found = ask(lambda client: client.get(f"{INCIDENTS}/{number}"))
     if as_json:
         print_json(found)

@@ -13,9 +13,11 @@ from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.journal_reader import read_unique
 from gateway.ingest.recorder import ExcessRequest, Recorder
+from gateway.ingest.senders import Senders
 from gateway.metrics import BREACHES, MISPLACED, OPEN_EPISODES, THRESHOLDS_IN_FORCE
 from gateway.store.database import Database
 from gateway.store.episodes import read_open_episodes
+from gateway.store.forecasts import read_forecasts
 from gateway.store.journal import (
     Counted,
     JournalRow,
@@ -29,6 +31,7 @@ from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate, Standi
 from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.monitor import Kind, Monitor
+from thresholds.outlook import ForecastChange, OpenForecast
 from thresholds.window import LATENESS
 
 log = structlog.get_logger(__name__)
@@ -39,26 +42,42 @@ LONGEST_PERIOD: Final = 31 * 86_400
 PRUNE_SECONDS: Final = 3600
 """How often old journal rows are deleted."""
 
+OUTLOOK_SECONDS: Final = 10
+"""How often it is looked which counts will pass their quarantine level soon."""
+
 
 class Counting:
     """Owns the monitor. One lock orders all that changes it: groups, time, thresholds."""
 
     def __init__(
-        self, database: Database, recorder: Recorder, health: Health, clock: Clock, deduplication_seconds: int
+        self,
+        database: Database,
+        recorder: Recorder,
+        health: Health,
+        clock: Clock,
+        deduplication_seconds: int,
+        warn_seconds: int = 0,
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._health = health
         self._clock = clock
         self._deduplication_seconds = deduplication_seconds
+        self._warn_seconds = warn_seconds
         self._lock = asyncio.Lock()
-        self._monitor = Monitor((), 0)
+        self._monitor = Monitor((), 0, warn_seconds)
         self._thresholds: tuple[Threshold, ...] = ()
         self._counted = Counted(0, 0)
         self._recorded_open: frozenset[EpisodeId] = frozenset()
+        self._recorded_raised: tuple[OpenForecast, ...] = ()
+        self._looked_at = 0
         self._pruned_at = 0.0
         self.attempts = 0
         """How often it was tried once more to put changes on record."""
+        self.was_ahead = 0
+        """Seconds by which what is on record was ahead of the clock at the start; 0 where it was not."""
+        self.senders = Senders()
+        """The User IDs whose communications were counted since somebody last asked."""
 
     async def recover(self) -> AsyncIterator[JournalRow]:
         """Rebuild the monitor from the store, yielding each journal row for whoever else needs it.
@@ -73,13 +92,15 @@ class Counting:
             newest = await newest_group(connection)
             self._counted = await read_counted(connection)
             episodes = await read_open_episodes(connection, self._counted.evaluated_at - LATENESS)
+            forecasts = [forecast.state for forecast in await read_forecasts(connection)]
         since = (now if newest is None else min(now, newest.received_at)) - self._horizon(self._thresholds)
         reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
         if reached > now + LATENESS:
-            log.error("clock_was_ahead", seconds=reached - now)
+            self.was_ahead = reached - now
+            log.error("clock_was_ahead", seconds=self.was_ahead)
             reached = now
             self._counted = Counted(self._counted.journal_id, now)
-        self._monitor = Monitor(self._thresholds, reached)
+        self._monitor = Monitor(self._thresholds, reached, self._warn_seconds)
         counts: Counter[tuple[Kind, int, int]] = Counter()
         last: JournalRow | None = None
         async for row in read_unique(self._database, since, self._deduplication_seconds):
@@ -92,6 +113,7 @@ class Counting:
             last = None
         self._seed(counts)
         await self._record(self._monitor.restore(episodes), ())
+        await self._record_forecasts(self._monitor.restore_forecasts(forecasts))
         if last is not None and last.observations:
             await self.count(last.observations, last.id)
         await self.tick()
@@ -126,6 +148,7 @@ class Counting:
                 changes.extend(observed.changes)
                 excess.extend(ExcessRequest(episode, observation) for episode in observed.excess)
             await self._record(changes, excess)
+            self.senders.note(observations)
 
     async def tick(self) -> None:
         """Let time pass: episodes end, levels change at their second."""
@@ -133,6 +156,9 @@ class Counting:
             now = int(self._clock())
             self._reach(now)
             await self._record(self._monitor.advance(now), ())
+            if not 0 <= now - self._looked_at < OUTLOOK_SECONDS:
+                self._looked_at = now
+                await self._record_forecasts(self._monitor.outlook())
         if self._clock() - self._pruned_at > PRUNE_SECONDS:
             await self._prune()
 
@@ -158,6 +184,7 @@ class Counting:
             replaced = self._monitor.replace(thresholds, now)
             self._seed(counts, frozenset(replaced.added))
             await self._record((*replaced.changes, *self._monitor.advance(now)), (), always=True)
+            await self._record_forecasts(self._monitor.outlook())
             self._show()
 
     def rates(self) -> Iterator[Rate]:
@@ -202,6 +229,17 @@ class Counting:
             if isinstance(change, Breach):
                 BREACHES.labels(change.level).inc()
         self._show()
+
+    async def _record_forecasts(self, changes: Sequence[ForecastChange]) -> None:
+        """Put forecasts on record, however long that takes: the monitor tells of each change once."""
+        raised = self._monitor.open_forecasts()
+        if not changes and raised == self._recorded_raised:
+            return
+        async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
+            with attempt:
+                self.attempts += attempt.num > 1
+                await self._recorder.record_forecasts(changes, raised, self._clock())
+        self._recorded_raised = raised
 
     def _show(self) -> None:
         levels = Counter(state.episode.level for state in self._monitor.open_episodes())

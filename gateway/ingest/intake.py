@@ -38,6 +38,13 @@ class Taken(msgspec.Struct, frozen=True):
     duplicate: int
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """What found no room in the queue."""
+
+    deliveries: int = 0
+    communications: int = 0
+
+
 class Intake:
     """Takes deliveries from every source; `take` returns when they are on disk."""
 
@@ -51,8 +58,10 @@ class Intake:
         self._deduplication = Deduplication(settings.deduplication_seconds)
         self.counted = 0
         """Communications counted since the start."""
-        self.refused = 0
-        """Groups that the journal refused since the start."""
+        self.failed = 0
+        """Groups that the journal did not take since the start."""
+        self.refused = Refused()
+        """What this process has refused because the queue was full."""
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -63,6 +72,9 @@ class Intake:
         if not observations:
             return Taken(0, 0)
         if self._queued + len(observations) > self._settings.queue_limit:
+            self.refused = Refused(
+                self.refused.deliveries + 1, self.refused.communications + len(observations)
+            )
             msg = f"{self._queued} communications wait already (limit {self._settings.queue_limit})"
             raise Unavailable("queue_full", msg, "Send it again a little later.")
         done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
@@ -138,7 +150,7 @@ class Intake:
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 COMMIT_FAILURES.inc()
-                self.refused += 1
+                self.failed += 1
                 _answer_all(answers, error)
                 return
         for done, taken in answers:

@@ -7,8 +7,10 @@ from typing import Final
 import msgspec
 import stamina
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.alerts.condition import News
+from gateway.alerts.conditions import Conditions
+from gateway.alerts.facts import NotCountable
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import GatewayError, Unavailable
@@ -17,6 +19,9 @@ from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 
 log = structlog.get_logger(__name__)
+
+SUBJECT: Final = "forward"
+"""What the audit record and the candidate incident are about."""
 
 PAUSE_SECONDS: Final = 60.0
 """Between two records at least: what happens meanwhile is told together."""
@@ -36,8 +41,9 @@ class NotCountedReport(msgspec.Struct, frozen=True):
 class NotCounted:
     """Tells of requests that were passed on uncounted."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, conditions: Conditions, clock: Clock) -> None:
         self._database = database
+        self._conditions = conditions
         self._clock = clock
         self._codes: Counter[str] = Counter()
         self._first_at = self._last_at = 0.0
@@ -90,10 +96,16 @@ class NotCounted:
     async def _record(self, report: NotCountedReport) -> None:
         now = self._clock()
         async with self._database.write() as connection:
-            await put_on_record(connection, report, now)
+            entry = Entry("system", "forward.not_counted", SUBJECT, msgspec.to_builtins(report))
+            await append_record(connection, entry, now)
+            await self._conditions.put(connection, _news(report, now))
+        self._conditions.ring()
 
 
-async def put_on_record(connection: AsyncConnection, report: NotCountedReport, now: float) -> None:
-    """Append the audit record of requests that went out uncounted, within the transaction of *connection*."""
-    entry = Entry("system", "forward.not_counted", "forward", msgspec.to_builtins(report))
-    await append_record(connection, entry, now)
+def _news(report: NotCountedReport, now: float) -> News:
+    """Return what is added to the candidate incident: how many requests, and why they could not be counted."""
+    codes = ", ".join(sorted(report.codes))
+    detail = f"requests went out to the adaptor and could not be counted: {codes}"
+    more = {"requests": report.requests} | {f"code {code}": n for code, n in report.codes.items()}
+    figures: dict[str, int | str] = {"last_at": report.last_at, "request_id": report.first_request_id}
+    return News(NotCountable, SUBJECT, detail, now, until=now, figures=figures, more=more)

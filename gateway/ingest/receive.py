@@ -44,11 +44,19 @@ class TakenLines(msgspec.Struct, frozen=True):
     rejected: list[RejectedLine]
 
 
+class Heard:
+    """When a source last brought a communication, a repeated one too."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+
 class Receiver:
-    """The sources' common way to the intake."""
+    """The sources' common way to the intake; each has its own, which says when it was last *heard*."""
 
     def __init__(self, intake: Intake, classify: Classify, clock: Clock) -> None:
         self._intake = intake
+        self.heard = Heard()
         self._classify = classify
         self._clock = clock
 
@@ -74,6 +82,7 @@ class Receiver:
 
     async def take(self, observation: Observation) -> Taken:
         """Count what was read; return after the commit. Raises `Unavailable`: then nothing was counted."""
+        self.heard.at = self._clock()
         return await self._intake.take([observation])
 
     async def lines(self, data: bytes) -> TakenLines:
@@ -86,6 +95,8 @@ class Receiver:
             raise TooLarge("too_large", msg, "Send several smaller bodies.")
         now_ms = int(self._clock() * 1000)
         observations, rejected = await asyncio.to_thread(self._read_lines, data, now_ms)
+        if observations:
+            self.heard.at = self._clock()
         taken = await self._intake.take(observations)
         return TakenLines(taken.accepted, taken.duplicate, rejected)
 

@@ -6,20 +6,13 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.message import (
-    Alert,
-    IncidentFacts,
-    RecordFacts,
-    SetBy,
-    ThresholdFacts,
-    alert_id,
-    decode_facts,
-    encode,
-)
+from gateway.alerts.candidate import Candidate, Candidates
+from gateway.alerts.facts import BreachFacts
 from gateway.audit.record import Entry
 from gateway.clock import to_text
-from gateway.live import IncidentEvent, Live
-from gateway.store.adt_files import get_file
+from gateway.ingest.forecasts import record_forecasts
+from gateway.ingest.threshold_facts import threshold_facts
+from gateway.live import Live
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.episodes import (
@@ -30,18 +23,10 @@ from gateway.store.episodes import (
     keep_open,
     open_episode,
 )
-from gateway.store.incidents import (
-    IncidentState,
-    StoredIncident,
-    close_incident,
-    get_incident,
-    insert_incident,
-    update_incident,
-)
+from gateway.store.incidents import IncidentState, StoredIncident, get_incident
 from gateway.store.journal import Counted, Observation, keep_counted
-from gateway.store.outbox import put_alert
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
-from thresholds.model import Threshold
+from thresholds.outlook import ForecastChange, OpenForecast
 
 log = structlog.get_logger(__name__)
 
@@ -66,12 +51,8 @@ class Recorder:
         live: Live | None = None,
     ) -> None:
         self._database = database
-        self._instance = instance
-        self._channels = channels
+        self._candidates = Candidates(instance, channels, ring, live)
         self._service_name = service_name
-        self._ring = ring
-        self._live = live or Live()
-        self._news: list[IncidentEvent] = []
 
     async def record(
         self,
@@ -82,7 +63,6 @@ class Recorder:
         now: float,
     ) -> None:
         """Record everything in one transaction, and how far the count has come; then wake the channels."""
-        self._news = []
         first = {request.episode: request.observation for request in reversed(excess)}
         async with self._database.write() as connection:
             for change in changes:
@@ -94,9 +74,15 @@ class Recorder:
             await close_quiet(connection, open_episodes, counted.evaluated_at)
             await add_excess(connection, [(r.episode, r.observation) for r in excess])
             await keep_counted(connection, counted)
-        self._ring()
-        for event in self._news:
-            self._live.tell(event)
+        self._candidates.ring()
+
+    async def record_forecasts(
+        self, changes: Sequence[ForecastChange], raised: Sequence[OpenForecast], now: float
+    ) -> None:
+        """Record which forecasts were raised or withdrawn, and the state of those that are raised now."""
+        async with self._database.write() as connection:
+            await record_forecasts(connection, self._candidates, self._service_name, changes, raised, now)
+        self._candidates.ring()
 
     async def _open(
         self, connection: AsyncConnection, breach: Breach, first: Observation | None, now: float
@@ -106,36 +92,9 @@ class Recorder:
         superseded = await self._superseded(connection, breach)
         facts = await self._facts(connection, breach, first, superseded)
         title = _title(breach, facts.threshold.service_name)
-        incident_id = await insert_incident(
-            connection,
-            kind=facts.kind,
-            level=breach.level,
-            user_id=breach.threshold.user_id,
-            title=title,
-            opened_at=breach.opened,
-            record=0,
-            detail=encode(facts),
-        )
-        subject = f"incident/{incident_id}"
-        detail = {"title": title, "facts": msgspec.to_builtins(facts)}
-        record = await append_record(connection, Entry("system", "incident.opened", subject, detail), now)
-        await update_incident(connection, incident_id, record=record.number)
+        candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id)
+        incident_id = await self._candidates.open(connection, candidate, now)
         await open_episode(connection, breach.episode, incident_id)
-        alert = Alert(
-            id=alert_id(self._instance, incident_id, "opened"),
-            instance=self._instance,
-            event="opened",
-            incident=incident_id,
-            title=title,
-            at=to_text(now),
-            facts=facts,
-            record=RecordFacts(record.number, record.hash),
-        )
-        await put_alert(connection, self._channels, incident_id, encode(alert), int(now))
-        self._news.append(
-            IncidentEvent("opened", incident_id, facts.kind, breach.level, title, IncidentState.OPEN)
-        )
-        log.warning("candidate_incident", incident=incident_id, title=title, record=record.number)
         if superseded and superseded.state is IncidentState.OPEN:
             await self._supersede(connection, superseded, incident_id, now)
 
@@ -151,11 +110,9 @@ class Recorder:
         self, connection: AsyncConnection, incident: StoredIncident, by: int, now: float
     ) -> None:
         reason = f"superseded by candidate incident {by}: the quarantine level was passed"
-        closed = await close_incident(
-            connection, incident, by="system", reason=reason, now=int(now), superseded_by=by
+        await self._candidates.close(
+            connection, incident, by="system", reason=reason, now=now, superseded_by=by
         )
-        await announce_closed(connection, closed, self._instance, self._channels, now)
-        self._news.append(closed_event(closed))
 
     async def _end(self, connection: AsyncConnection, ended: EpisodeEnded, now: float) -> None:
         episode = await find_episode(connection, ended.episode)
@@ -173,70 +130,18 @@ class Recorder:
         breach: Breach,
         first: Observation | None,
         superseded: StoredIncident | None,
-    ) -> IncidentFacts:
-        return IncidentFacts(
-            kind="threshold",
+    ) -> BreachFacts:
+        return BreachFacts(
             level=breach.level,
             limit=breach.limit,
             count=breach.count,
             window_from=to_text(breach.window_start),
             window_to=to_text(breach.opened),
             opened_at=to_text(breach.opened),
-            threshold=await self._threshold(connection, breach.threshold),
+            threshold=await threshold_facts(connection, breach.threshold, self._service_name),
             first_request_id=first.communication.request_id if first else "",
             supersedes=superseded.id if superseded else None,
         )
-
-    async def _threshold(self, connection: AsyncConnection, threshold: Threshold) -> ThresholdFacts:
-        file = await get_file(connection, threshold.file_id)
-        return ThresholdFacts(
-            user_id=threshold.user_id,
-            communication=threshold.communication,
-            service=threshold.service,
-            service_name=self._service_name(threshold.service),
-            period=threshold.period.text,
-            alignment=threshold.alignment,
-            warning=threshold.warning,
-            quarantine=threshold.quarantine,
-            is_exception=threshold.is_exception,
-            set_by=SetBy(
-                file_id=file.id,
-                file_name=file.name,
-                file_sha256=file.sha256,
-                line=threshold.line,
-                submitted_by=file.submitted_by,
-                approved_by=file.approved_by or "",
-                in_force_at=to_text(file.in_force_at or 0),
-                in_force_record=file.in_force_record or 0,
-            ),
-        )
-
-
-def closed_event(closed: StoredIncident) -> IncidentEvent:
-    """Return what viewers are told of a closed incident."""
-    return IncidentEvent("closed", closed.id, closed.kind, closed.level, closed.title, closed.state)
-
-
-async def announce_closed(
-    connection: AsyncConnection, incident: StoredIncident, instance: str, channels: Sequence[str], now: float
-) -> None:
-    """Append the record of a closed incident and put its alert into the outbox."""
-    by, reason = incident.closed_by or "system", incident.reason or ""
-    detail = {"reason": reason, "superseded_by": incident.superseded_by}
-    record = await append_record(connection, Entry(by, "incident.closed", incident.subject, detail), now)
-    alert = Alert(
-        id=alert_id(instance, incident.id, "closed"),
-        instance=instance,
-        event="closed",
-        incident=incident.id,
-        title=incident.title,
-        at=to_text(now),
-        facts=decode_facts(incident.detail),
-        record=RecordFacts(record.number, record.hash),
-        reason=reason,
-        by=by,
-    )
-    await put_alert(connection, channels, incident.id, encode(alert), int(now))
 
 
 def _title(breach: Breach, service_name: str) -> str:
@@ -244,4 +149,4 @@ def _title(breach: Breach, service_name: str) -> str:
     return (
         f"{breach.level} threshold passed: {threshold.communication} {threshold.service} ({service_name}) "
         f"of {threshold.user_id}: {breach.count} in {threshold.period.text}, limit {breach.limit}"
-    )[:200]
+    )

@@ -91,7 +91,7 @@ class Heartbeat:
         """Return what is to be said, once the count has moved; raise `Unavailable` where it cannot."""
         await self._liveness.counted()
         async with self._database.write() as connection:  # so it is known that the store can be written
-            open_incidents = await count_open(connection)
+            open_incidents = sum((await count_open(connection)).values())
             waiting = await count_waiting(connection)
         lacking = [part.part for part in self._health.parts if part.needed and not part.works]
         return Beat(

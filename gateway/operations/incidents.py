@@ -1,11 +1,8 @@
 """What analysts do with candidate incidents."""
 
-from collections.abc import Callable, Sequence
-
 from gateway.access import Action, Person
+from gateway.alerts.candidate import Candidates
 from gateway.clock import Clock
-from gateway.ingest.recorder import announce_closed, closed_event
-from gateway.live import Live
 from gateway.operations.files import required_reason
 from gateway.store import incidents as store
 from gateway.store.database import Database
@@ -15,29 +12,18 @@ from gateway.store.episodes import ExcessRow, count_excess, excess_of
 class Incidents:
     """Reads and closes candidate incidents."""
 
-    def __init__(
-        self,
-        database: Database,
-        instance: str,
-        channels: Sequence[str],
-        ring: Callable[[], None],
-        clock: Clock,
-        live: Live | None = None,
-    ) -> None:
+    def __init__(self, database: Database, candidates: Candidates, clock: Clock) -> None:
         self._database = database
-        self._instance = instance
-        self._channels = channels
-        self._ring = ring
+        self._candidates = candidates
         self._clock = clock
-        self._live = live or Live()
 
     async def newest(
-        self, person: Person, state: store.IncidentState | None, limit: int
+        self, person: Person, state: store.IncidentState | None, limit: int, kind: str | None = None
     ) -> list[store.StoredIncident]:
-        """Return the newest incidents first."""
+        """Return the newest incidents first: all, or those of one state or kind."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            return await store.list_incidents(connection, state, limit)
+            return await store.list_incidents(connection, state, limit, kind)
 
     async def get(
         self, person: Person, incident_id: int, limit: int
@@ -59,10 +45,8 @@ class Incidents:
         now = self._clock()
         async with self._database.write() as connection:
             incident = await store.get_incident(connection, incident_id)
-            closed = await store.close_incident(
-                connection, incident, by=person.name, reason=reason, now=int(now)
+            closed = await self._candidates.close(
+                connection, incident, by=person.name, reason=reason, now=now
             )
-            await announce_closed(connection, closed, self._instance, self._channels, now)
-        self._ring()
-        self._live.tell(closed_event(closed))
+        self._candidates.ring()
         return closed

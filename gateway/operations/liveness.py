@@ -19,7 +19,7 @@ class Liveness:
         self._intake = intake
         self._in_force = in_force
         self._counting = counting
-        self._refused = intake.refused
+        self._failed = intake.failed
 
     async def moved(self) -> None:
         """Return once the intake has worked through its queue and the time was looked at anew.
@@ -48,8 +48,8 @@ class Liveness:
         await self._intake.ask()
         while self._in_force.passed == passed:  # noqa: ASYNC110 - a number is looked at; it does not ring
             await asyncio.sleep(LOOK_SECONDS)
-        refused, self._refused = self._refused, self._intake.refused
-        if refused != self._refused:
+        failed, self._failed = self._failed, self._intake.failed
+        if failed != self._failed:
             raise Unavailable(
                 "journal_failed", "the journal refused requests", "Look at the disk and the store."
             )

@@ -8,6 +8,9 @@ from typing import Final
 
 import structlog
 
+from gateway.alerts.condition import News
+from gateway.alerts.conditions import Conditions
+from gateway.alerts.facts import TokenFails
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
@@ -62,18 +65,21 @@ class Signing:
         self,
         database: Database,
         token: Token | None,
-        trust_file: Path | None,
+        settings: TokenSettings | None,
         rules: Rulebook,
         health: Health,
+        conditions: Conditions,
         clock: Clock,
         on_signed: Callable[[], None],
         live: Live | None = None,
     ) -> None:
         self._database = database
         self._token = token
-        self._trust_file = trust_file
+        self._trust_file = settings.trust_file if settings else None
+        self._label = settings.label if settings else "none"
         self._rules = rules
         self._health = health
+        self._conditions = conditions
         self._clock = clock
         self._on_signed = on_signed
         self._live = live or Live()
@@ -94,6 +100,7 @@ class Signing:
             try:
                 artefact = await self._signature(content, self._container(file))
             except TokenUnavailable as error:
+                self._conditions.holds(self._trouble(file, error))
                 await self._failed(file, error)
                 raise
             try:
@@ -234,8 +241,15 @@ class Signing:
         LAST_SIGNATURE.set(now)
         CERTIFICATE_EXPIRY.set(artefact.certificate.not_after.timestamp())
         self._health.report("token", works=True, needed=False)
+        self._conditions.over(TokenFails, self._label, f"the token {self._label} signs again")
         log.info("file_signed", file=file.id, name=file.name, record=record.number)
         return signed
+
+    def _trouble(self, file: StoredFile, error: TokenUnavailable) -> News:
+        detail = f"the token {self._label} does not sign approved files: {error.code}: {error.message}"
+        figures: dict[str, int | str] = {"code": error.code, "last_file": file.id}
+        more = {"failures": 1}
+        return News(TokenFails, self._label, detail, self._clock(), figures=figures, more=more)
 
     async def _failed(self, file: StoredFile, error: TokenUnavailable) -> None:
         SIGNING_FAILURES.labels(error.code).inc()

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,15 @@ PRAGMAS: Final = (
     "foreign_keys=ON",
 )
 """What every SQLite connection begins with: a commit is on disk when it returns."""
+
+
+AFTER_COMMIT: Final = "adt_gateway_after_commit"
+"""Where a connection keeps what is to be done after the commit of its transaction."""
+
+
+def after_commit(connection: AsyncConnection, tell: Callable[[], None]) -> None:
+    """Call *tell* once the transaction of *connection* is on disk, and never where it is rolled back."""
+    connection.info[AFTER_COMMIT].append(tell)
 
 
 class Database:
@@ -57,10 +66,14 @@ class Database:
         """
         async with self._writing, _translated(), self.engine.connect() as connection:
             await connection.execution_options(adt_gateway_write=True)
+            news: list[Callable[[], None]] = []
+            connection.info[AFTER_COMMIT] = news
             async with connection.begin():
                 if not self._sqlite:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITER_LOCK})
                 yield connection
+            for tell in news:
+                tell()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

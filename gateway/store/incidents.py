@@ -32,11 +32,17 @@ class StoredIncident(msgspec.Struct, frozen=True):
     record: int
     """Number of the audit record that opened it."""
     detail: msgspec.Raw
-    """JSON: the threshold, who set it, the count and the window."""
+    """JSON: what is known of it, by its kind."""
     closed_at: int | None
     closed_by: str | None
     reason: str | None
     superseded_by: int | None
+    subject_key: str | None
+    """What it is about: of one kind and subject one is open at the most. None where each is its own."""
+    updated_at: int | None
+    """When an update was last told."""
+    tell_at: int | None
+    """When what was kept since then is told; None where all has been."""
 
     @property
     def subject(self) -> str:
@@ -72,19 +78,49 @@ async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredI
 
 
 async def list_incidents(
-    connection: AsyncConnection, state: IncidentState | None = None, limit: int = 200
+    connection: AsyncConnection,
+    state: IncidentState | None = None,
+    limit: int = 200,
+    kind: str | None = None,
 ) -> list[StoredIncident]:
     """Return the newest incidents first."""
     query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(incidents.c.state == state)
+    if kind is not None:
+        query = query.where(incidents.c.kind == kind)
     return [_incident(row) for row in await connection.execute(query)]
 
 
-async def count_open(connection: AsyncConnection) -> int:
-    """Return how many incidents are open."""
-    query = select(func.count()).select_from(incidents).where(incidents.c.state == IncidentState.OPEN)
-    return int((await connection.execute(query)).scalar_one())
+async def find_open(connection: AsyncConnection, kind: str, subject_key: str) -> StoredIncident | None:
+    """Return the open incident of this kind and subject."""
+    which = (
+        incidents.c.kind == kind,
+        incidents.c.subject_key == subject_key,
+        incidents.c.state == IncidentState.OPEN,
+    )
+    row = (await connection.execute(select(incidents).where(*which))).one_or_none()
+    return _incident(row) if row else None
+
+
+async def open_with_subject(connection: AsyncConnection) -> list[StoredIncident]:
+    """Return the open incidents to which what comes back would add."""
+    which = incidents.c.state == IncidentState.OPEN, incidents.c.subject_key.is_not(None)
+    query = select(incidents).where(*which).order_by(incidents.c.id)
+    return [_incident(row) for row in await connection.execute(query)]
+
+
+async def due_to_be_told(connection: AsyncConnection, now: int) -> list[StoredIncident]:
+    """Return the open incidents of which something was kept that is to be told by *now*."""
+    which = incidents.c.state == IncidentState.OPEN, incidents.c.tell_at <= now
+    query = select(incidents).where(*which).order_by(incidents.c.id)
+    return [_incident(row) for row in await connection.execute(query)]
+
+
+async def count_open(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many incidents are open, by kind."""
+    query = select(incidents.c.kind, func.count()).where(incidents.c.state == IncidentState.OPEN)
+    return {row[0]: row[1] for row in await connection.execute(query.group_by(incidents.c.kind))}
 
 
 async def close_incident(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -145,6 +146,34 @@ incidents = Table(
     Column("closed_by", String(64)),
     Column("reason", Text),
     Column("superseded_by", ForeignKey("incidents.id")),
+    Column("subject_key", String(120)),
+    Column("updated_at", BigInteger),
+    Column("tell_at", BigInteger, index=True),
+    # What lasts or comes back adds to the one that is open; a threshold's incidents have no subject.
+    Index(
+        "ix_incidents_open_subject",
+        "kind",
+        "subject_key",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False),
+    Column("user_id", String(23), nullable=False),
+    Column("communication", String(12), nullable=False),
+    Column("service", String(12), nullable=False),
+    Column("period_seconds", Integer, nullable=False),
+    Column("alignment", String(8), nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("clear_since", BigInteger),
+    # The raised ones alone are kept: what has become of the others stands in their incident.
+    UniqueConstraint("user_id", "communication", "service", "period_seconds", "alignment"),
 )
 
 episodes = Table(

@@ -3,9 +3,11 @@
 from aiohttp import web
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from gateway.alerts.facts import KINDS
 from gateway.errors import GatewayError
-from gateway.metrics import ALERTS_WAITING, FILES, JOURNAL_GROUPS, REGISTRY
+from gateway.metrics import ALERTS_WAITING, FILES, INCIDENTS_OPEN, JOURNAL_GROUPS, REGISTRY
 from gateway.store.adt_files import FileState, count_files
+from gateway.store.incidents import count_open
 from gateway.store.journal import count_groups
 from gateway.store.outbox import count_waiting
 from gateway.web.answers import json_answer
@@ -41,6 +43,7 @@ async def _look_at_store(services: Services) -> None:
             waiting = await count_waiting(connection)
             files = await count_files(connection)
             groups = await count_groups(connection)
+            incidents = await count_open(connection)
     except GatewayError as error:
         services.health.report("store", works=False, detail=error.message)
         return
@@ -48,5 +51,7 @@ async def _look_at_store(services: Services) -> None:
     JOURNAL_GROUPS.set(groups)
     for channel in services.channels:
         ALERTS_WAITING.labels(channel).set(waiting.get(channel, 0))
+    for kind in KINDS:
+        INCIDENTS_OPEN.labels(kind).set(incidents.get(kind, 0))
     for state in FileState:
         FILES.labels(state).set(files.get(state, 0))

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.alerts.facts import KINDS
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
 from gateway.ingest.receive import NDJSON_BYTES
@@ -79,14 +80,19 @@ async def rates(request: web.Request) -> web.Response:
 
 
 async def incidents(request: web.Request) -> web.Response:
-    """List candidate incidents, newest first; `?state=open`, `?limit=`."""
+    """List candidate incidents, newest first; `?state=open`, `?kind=`, `?limit=`."""
     person = await asker(request)
     text = request.query.get("state")
     if text is not None and text not in set(IncidentState):
         raise InvalidInput("query_malformed", "state must be open or closed", "Correct the address.")
     state = IncidentState(text) if text else None
+    kind = request.query.get("kind")
+    if kind is not None and kind not in KINDS:
+        raise InvalidInput(
+            "query_malformed", f"kind must be one of {', '.join(KINDS)}", "Correct the address."
+        )
     limit = _number(request, "limit", 200, INCIDENT_LIMIT)
-    found = await request.app[SERVICES].incidents.newest(person, state, limit)
+    found = await request.app[SERVICES].incidents.newest(person, state, limit, kind)
     return json_answer({"incidents": [instants(incident) for incident in found]})
 
 

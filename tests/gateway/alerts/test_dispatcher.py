@@ -262,3 +262,14 @@ async def test_the_longest_pause_that_is_set_is_kept(sqlite: Database) -> None:
         dispatcher.ring()
         await asyncio.sleep(0.1)
         assert soc.tried == []
+
+
+async def test_a_dispatcher_that_is_rung_and_stopped_at_once_stops(sqlite: Database) -> None:
+    """Else the daemon would not end where the last thing that it does is to put an alert into the outbox."""
+
+    async def waits() -> bool:
+        return bool(dispatcher._rung._waiters)
+
+    async with asyncio.timeout(10), running(sqlite, Soc(), clock=Clock()) as (dispatcher,):
+        await until(waits)
+        dispatcher.ring()

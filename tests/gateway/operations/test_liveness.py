@@ -132,7 +132,7 @@ async def test_nothing_is_counted_without_the_intake_or_while_time_stands_still(
 
 async def test_a_refusal_of_the_journal_is_told_once(count: Count) -> None:
     async with running(count.intake.run, count.in_force.run):
-        count.intake.refused += 1
+        count.intake.failed += 1
         with pytest.raises(Unavailable, match="refused"):
             await count.liveness.counted()
         assert await count.counts()
