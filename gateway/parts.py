@@ -1,6 +1,7 @@
 """The parts of a running daemon, put together: the one place that knows them all."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from gateway import systemd, tasks
 from gateway.alerts.channels import Channel, FileChannel, MqttChannel
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
+from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.drop_folder import DropFolder
@@ -21,15 +23,19 @@ from gateway.ingest.passed_on import PassedOn
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
+from gateway.operations.access_tokens import Authenticator
+from gateway.operations.accounts import Accounts
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
-from gateway.operations.people import Authenticator
+from gateway.operations.passwords import Passwords
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
+from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing, token_config
+from gateway.operations.usage import Usage
 from gateway.operations.watches import watch_broker, watch_clock
 from gateway.settings import Settings
 from gateway.store.database import Database
@@ -90,10 +96,16 @@ class Parts:
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
+        self._usage = Usage(database, clock)
+        self._passwords = Passwords()
         self._services = Services(
+            instance=settings.instance,
             database=database,
             clock=clock,
-            authenticator=Authenticator(database, clock),
+            rules=rules,
+            authenticator=Authenticator(database, clock, self._usage),
+            sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
+            accounts=Accounts(database, self._passwords, clock),
             receiver=self._receiver,
             files=Files(database, rules, clock),
             signing=self._signing,
@@ -108,6 +120,7 @@ class Parts:
 
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
+        self._passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         await self.intake.recover(since)
 
@@ -115,6 +128,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
+        self._passwords.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -137,6 +151,7 @@ class Parts:
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
@@ -160,6 +175,8 @@ class Parts:
                 log.info("stopping")
             if self._passed_on:
                 await self._passed_on.finish(STOP_SECONDS)
+            with contextlib.suppress(GatewayError):
+                await self._usage.write()
             for task in running:
                 task.cancel()
 
