@@ -17,6 +17,7 @@ class Role(enum.StrEnum):
     OPERATOR = "operator"
     ANALYST = "analyst"
     AUDITOR = "auditor"
+    ADMIN = "admin"
     ADAPTOR = "adaptor"
 
 
@@ -33,6 +34,10 @@ class Action(enum.StrEnum):
     CLOSE_INCIDENT = "close a candidate incident"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"
+    USE_CONSOLE = "sign in to the console, with an own password and own access tokens"
+    READ_PEOPLE = "read who has access"
+    MANAGE_PEOPLE = "manage people, their roles, access tokens and sessions"
+    READ_SETTINGS = "read the settings"
 
 
 _PEOPLE: Final = frozenset(Role) - {Role.ADAPTOR}
@@ -49,6 +54,10 @@ PERMISSIONS: Final = MappingProxyType(
         Action.CLOSE_INCIDENT: frozenset({Role.ANALYST}),
         Action.READ_AUDIT: _PEOPLE,
         Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),
+        Action.USE_CONSOLE: _PEOPLE,
+        Action.READ_PEOPLE: frozenset({Role.ADMIN, Role.AUDITOR}),
+        Action.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
+        Action.READ_SETTINGS: frozenset({Role.ADMIN, Role.AUDITOR, Role.OPERATOR}),
     }
 )
 """The roles that may do each action."""
@@ -70,5 +79,5 @@ class Person(msgspec.Struct, frozen=True):
             return
         wanted = " or ".join(sorted(PERMISSIONS[action]))
         held = ", ".join(sorted(self.roles)) or "none"
-        msg = f"{self.name} may not {action}: this needs the role {wanted}, the access token has {held}"
-        raise NotPermitted("role_missing", msg, "Use an access token of a person who has that role.")
+        msg = f"{self.name} may not {action}: this needs the role {wanted}, and {self.name} has {held} here"
+        raise NotPermitted("role_missing", msg, "Ask a person who has that role.")

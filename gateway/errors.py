@@ -7,6 +7,7 @@ GatewayError
 ├── NotFound             nothing has that number or name
 ├── NotAuthenticated     nobody known asks
 ├── NotPermitted         this person may not do that
+├── TooMany              somebody asks too often
 ├── Conflict             it cannot be done in the present state
 ├── TokenUnavailable     the PKCS#11 token did not do its part
 └── Unavailable          a part of the gateway is busy or down; nothing was done
@@ -80,6 +81,16 @@ class NotPermitted(GatewayError):
 
     status = 403
     exit_code = ExitCode.NOT_PERMITTED
+
+
+class TooMany(GatewayError):
+    """Somebody asks too often; nothing was done, and the same may be asked again in *seconds*."""
+
+    status = 429
+
+    def __init__(self, code: str, message: str, remedy: str, seconds: float) -> None:
+        super().__init__(code, message, remedy)
+        self.seconds = seconds
 
 
 class Conflict(GatewayError):

@@ -130,4 +130,10 @@ SETTINGS_TAKEN: Final = Gauge(
     "Whether the settings file was taken when it was last read (1) or refused (0).",
     registry=REGISTRY,
 )
+SIGN_INS: Final = Counter(
+    "adt_gateway_sign_ins",
+    "Attempts to sign in to the console, by what became of them: signed_in, refused.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 READY: Final = Gauge("adt_gateway_ready", "Whether a part works (1) or not (0).", ["part"], registry=REGISTRY)

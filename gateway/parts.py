@@ -1,6 +1,7 @@
 """The parts of a running daemon, put together: the one place that knows them all."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from gateway.alerts.channels import Channel, FileChannel, MqttChannel
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
+from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.drop_folder import DropFolder
@@ -25,24 +27,25 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
-from gateway.operations.broadcast import Broadcast
+from gateway.operations.access_tokens import Authenticator
+from gateway.operations.accounts import Accounts
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
-from gateway.operations.heartbeat import BEAT_SECONDS, Heartbeat
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
-from gateway.operations.people import Authenticator
-from gateway.operations.rates import Rates
+from gateway.operations.passwords import Passwords
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
-from gateway.operations.retained_rates import RetainedRates
 from gateway.operations.rules import Rulebook
+from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
+from gateway.operations.usage import Usage
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock
 from gateway.settings import Settings
+from gateway.sight import Sight
 from gateway.store.database import Database
 from gateway.store.journal_writer import open_journal_writer
 from gateway.web.adaptor import Adaptor
@@ -112,11 +115,20 @@ class Parts:
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
-        self._show_live(database, live)
+        sight = Sight(settings, database, self._counting, self.health, clock)
+        self._broadcast = sight.broadcast(live)
+        self._retained = sight.retained(self._broker, self._broadcast)
+        self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
+        self._usage = Usage(database, clock)
+        self._passwords = Passwords()
         self._services = Services(
+            instance=settings.instance,
             database=database,
             clock=clock,
-            authenticator=Authenticator(database, clock),
+            rules=rules,
+            authenticator=Authenticator(database, clock, self._usage),
+            sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
+            accounts=Accounts(database, self._passwords, clock),
             receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
             signing=self._signing,
@@ -139,36 +151,9 @@ class Parts:
         passed_on = PassedOn(receiver, self._not_counted, settings.forward, settings.ingest)
         return passed_on, Adaptor(settings.forward, passed_on)
 
-    def _show_live(self, database: Database, live: Live) -> None:
-        """Make what tells of the counts while they move."""
-        rates = Rates(self._counting)
-        self._broadcast = Broadcast(live, rates, self.health, self._settings.instance, self._clock)
-        self._retained = self._retain_rates(database, rates)
-        self._heartbeat = self._make_heartbeat(database)
-
-    def _retain_rates(self, database: Database, rates: Rates) -> RetainedRates | None:
-        mqtt, instance = self._settings.mqtt, self._settings.instance
-        if mqtt is None or self._broker is None:
-            return None
-        look = self._broadcast.look
-        return RetainedRates(self._broker, rates, look, database, instance, mqtt.rates_seconds, self._clock)
-
-    def _make_heartbeat(self, database: Database) -> Heartbeat:
-        mqtt = self._settings.mqtt
-        return Heartbeat(
-            self._settings.instance,
-            self._liveness,
-            self.intake,
-            self._counting,
-            self.health,
-            database,
-            self._clock,
-            self._broker,
-            mqtt.heartbeat_seconds if mqtt else BEAT_SECONDS,
-        )
-
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
+        self._passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         await self.intake.recover(since)
         await self._conditions.recover()
@@ -179,6 +164,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
+        self._passwords.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -203,6 +189,7 @@ class Parts:
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
@@ -233,6 +220,8 @@ class Parts:
             if self._passed_on:
                 await self._passed_on.finish(STOP_SECONDS)
             await self._conditions.finish()
+            with contextlib.suppress(GatewayError):
+                await self._usage.write()
             for task in running:
                 task.cancel()
 

@@ -1,17 +1,75 @@
-"""What a table of the settings file is, and the tables for passing requests on and for what is watched."""
+"""What a table of the settings file is, and the tables that several parts share."""
 
 import ipaddress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
     """A table of the settings file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Http(Section):
+    """Where the daemon listens, and with which certificate."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8470, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_certificate_file: Path | None = Field(
+        None, description="PEM file with the server's certificate and its chain; turns TLS on."
+    )
+    tls_key_file: Path | None = Field(None, description="PEM file with the private key of that certificate.")
+    client_ca_file: Path | None = Field(
+        None, description="PEM file with the authorities whose client certificates are looked at."
+    )
+    plain_text_beyond_loopback: bool = Field(
+        False,
+        description="Listen beyond loopback without TLS: passwords and access tokens can be read on the way.",
+    )
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            msg = "tls_certificate_file and tls_key_file are set together or not at all"
+            raise ValueError(msg)
+        if self.client_ca_file and not self.tls_certificate_file:
+            msg = "client_ca_file: client certificates need TLS, set tls_certificate_file"
+            raise ValueError(msg)
+        if not (self.tls_certificate_file or is_loopback(self.host) or self.plain_text_beyond_loopback):
+            msg = (
+                f"host: {self.host} is not loopback and there is no TLS; set tls_certificate_file and tls_key_file, "
+                "or plain_text_beyond_loopback = true"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class SessionSettings(Section):
+    """How long somebody stays signed in to the console."""
+
+    idle_minutes: int = Field(
+        30, ge=1, le=1440, description="A session ends when it was not used for so long."
+    )
+    longest_hours: int = Field(12, ge=1, le=168, description="A session ends so long after its sign-in.")
+
+
+class ClientCertificate(Section):
+    """A client certificate and the machine that it stands for."""
+
+    sha256: str = Field(
+        pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$",
+        description="SHA-256 of the certificate (DER) in hexadecimal, with or without colons.",
+    )
+    person: str = Field(description="Name of the person with the role adaptor whom it stands for.")
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 in lower case without colons."""
+        return self.sha256.replace(":", "").lower()
 
 
 class Forward(Section):

@@ -15,7 +15,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
-from gateway.section import Forecast, Forward, Section, Silence, is_loopback
+from gateway.section import (
+    ClientCertificate,
+    Forecast,
+    Forward,
+    Http,
+    Section,
+    SessionSettings,
+    Silence,
+    is_loopback,
+)
 
 ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY__"
 """Settings have two underscores after the name; variables of the command line have one."""
@@ -23,15 +32,6 @@ CLIENT_VARIABLES: Final = frozenset(
     {"ADT_GATEWAY_URL", "ADT_GATEWAY_TOKEN", "ADT_GATEWAY_TOKEN_FILE", "ADT_GATEWAY_CONFIG"}
 )
 """Read by the command line, not settings of the daemon."""
-
-
-class Http(Section):
-    """Where the daemon listens."""
-
-    host: str = Field(
-        "127.0.0.1", description="Address to listen on; keep it on loopback without TLS in front."
-    )
-    port: int = Field(8470, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
 
 URL_FORMS: Final = ("sqlite+aiosqlite:////", "postgresql+asyncpg://")
@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     )
     data_directory: Path = Field(Path("../var"), description="Folder for all that the daemon writes.")
     http: Http = Http()
+    sessions: SessionSettings = SessionSettings()
+    client_certificates: tuple[ClientCertificate, ...] = Field(
+        (), description="Client certificates and the machines that they stand for."
+    )
     store: Store = Store()
     token: TokenSettings | None = Field(None, description="Without it files can be approved but not signed.")
     mqtt: Mqtt | None = Field(None, description="Without it nothing is received or sent over MQTT.")

@@ -17,7 +17,8 @@ from gateway.demo.alerts import AlertListener, publish
 from gateway.demo.processes import Running, start, stop_recorded
 from gateway.demo.remains import environment_script, token_lasts
 from gateway.errors import ExitCode, GatewayError
-from gateway.operations.people import add_person, issue_access_token
+from gateway.operations.access_tokens import issue_access_token
+from gateway.operations.people import add_person
 from gateway.settings import load_settings
 from gateway.store.database import open_database
 from gateway.store.migrate import migrate

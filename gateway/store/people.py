@@ -1,4 +1,4 @@
-"""People, their roles and their access tokens (kept as SHA-256 alone)."""
+"""People, their roles and the hashes of their passwords."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.access import Person, Role
+from gateway.access import Role
 from gateway.store.database import inserted_id
-from gateway.store.schema import access_tokens, people
+from gateway.store.schema import people
 
 
 class PersonRow(msgspec.Struct, frozen=True):
@@ -19,20 +19,35 @@ class PersonRow(msgspec.Struct, frozen=True):
     roles: tuple[Role, ...]
     created_at: int
     disabled_at: int | None
+    password_set_at: int | None = None
+    password_expires_at: int | None = None
+    """Until when a password works that its person has not chosen; None for one's own."""
 
 
-def _roles(text: str) -> tuple[Role, ...]:
+class Credentials(msgspec.Struct, frozen=True):
+    """What a sign-in is judged by; the hash is printed nowhere."""
+
+    person: PersonRow
+    password_hash: str | None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.person.name})"
+
+
+def read_roles(text: str) -> tuple[Role, ...]:
+    """Return the roles in a column."""
     return tuple(Role(part) for part in text.split())
 
 
-def _text(roles: tuple[Role, ...]) -> str:
+def roles_text(roles: tuple[Role, ...]) -> str:
+    """Return *roles* as they stand in a column."""
     return " ".join(sorted(set(roles)))
 
 
 async def insert_person(connection: AsyncConnection, name: str, roles: tuple[Role, ...], now: float) -> int:
     """Add a person; return their number."""
     result = await connection.execute(
-        insert(people).values(name=name, roles=_text(roles), created_at=int(now))
+        insert(people).values(name=name, roles=roles_text(roles), created_at=int(now))
     )
     return inserted_id(result)
 
@@ -49,8 +64,22 @@ async def find_person(connection: AsyncConnection, name: str) -> PersonRow | Non
     return _person(row) if row else None
 
 
+async def find_credentials(connection: AsyncConnection, name: str) -> Credentials | None:
+    """Return what a sign-in of the person of that name is judged by."""
+    row = (await connection.execute(select(people).where(people.c.name == name))).one_or_none()
+    return Credentials(_person(row), row.password_hash) if row else None
+
+
 def _person(row: Any) -> PersonRow:
-    return PersonRow(row.id, row.name, _roles(row.roles), row.created_at, row.disabled_at)
+    return PersonRow(
+        row.id,
+        row.name,
+        read_roles(row.roles),
+        row.created_at,
+        row.disabled_at,
+        row.password_set_at,
+        row.password_expires_at,
+    )
 
 
 async def disable_person(connection: AsyncConnection, person_id: int, now: float) -> None:
@@ -58,25 +87,18 @@ async def disable_person(connection: AsyncConnection, person_id: int, now: float
     await connection.execute(update(people).where(people.c.id == person_id).values(disabled_at=int(now)))
 
 
-async def insert_access_token(
-    connection: AsyncConnection, person_id: int, sha256: str, roles: tuple[Role, ...], now: float
+async def set_roles(connection: AsyncConnection, person_id: int, roles: tuple[Role, ...]) -> None:
+    """Give a person other roles."""
+    await connection.execute(update(people).where(people.c.id == person_id).values(roles=roles_text(roles)))
+
+
+async def set_password(
+    connection: AsyncConnection, person_id: int, password_hash: str, now: float, expires_at: int | None
 ) -> None:
-    """Keep the SHA-256 of a new access token."""
-    await connection.execute(
-        insert(access_tokens).values(
-            person_id=person_id, sha256=sha256, roles=_text(roles), created_at=int(now)
-        )
-    )
-
-
-async def find_by_access_token(connection: AsyncConnection, sha256: str) -> Person | None:
-    """Return who an access token stands for, with the roles that both it and the person still have."""
-    query = (
-        select(people.c.name, people.c.roles, access_tokens.c.roles.label("token_roles"))
-        .join(access_tokens, access_tokens.c.person_id == people.c.id)
-        .where(access_tokens.c.sha256 == sha256, people.c.disabled_at.is_(None))
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return Person(row.name, frozenset(_roles(row.roles)) & frozenset(_roles(row.token_roles)))
+    """Keep the hash of a new password."""
+    values = {
+        "password_hash": password_hash,
+        "password_set_at": int(now),
+        "password_expires_at": expires_at,
+    }
+    await connection.execute(update(people).where(people.c.id == person_id).values(**values))

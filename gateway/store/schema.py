@@ -47,6 +47,9 @@ people = Table(
     Column("roles", String(200), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
+    Column("password_hash", String(200)),
+    Column("password_set_at", BigInteger),
+    Column("password_expires_at", BigInteger),  # set for a password that its person has not chosen
 )
 
 access_tokens = Table(
@@ -57,6 +60,23 @@ access_tokens = Table(
     Column("sha256", String(64), nullable=False, unique=True),
     Column("roles", String(200), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("label", String(80), nullable=False, server_default=""),
+    Column("expires_at", BigInteger),  # none for those of before there was an expiry
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("address", String(64), nullable=False),
+    Column("agent", String(200), nullable=False),
 )
 
 adt_files = Table(

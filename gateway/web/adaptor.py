@@ -14,7 +14,7 @@ from yarl import URL
 from gateway.errors import InvalidInput, SettingsError
 from gateway.ingest.errors import shown
 from gateway.ingest.passed_on import PassedOn
-from gateway.operations.people import TOKEN_PREFIX
+from gateway.operations.access_tokens import TOKEN_PREFIX
 from gateway.section import Forward
 
 PREFIX: Final = "/duis/"

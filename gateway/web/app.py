@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from gateway.web.console.errors import error_pages
+from gateway.web.console.table import add_console
 from gateway.web.forward import ADAPTORS, keep_adaptors
 from gateway.web.openapi import PATH, openapi
 from gateway.web.problems import problems
@@ -25,12 +27,13 @@ async def _end_streams(app: web.Application) -> None:
 
 
 def make_app(services: Services) -> web.Application:
-    """Return the application with every route of the table."""
-    app = web.Application(middlewares=[problems])
+    """Return the application with every route and every page of their tables."""
+    app = web.Application(middlewares=[error_pages, problems])
     app[SERVICES] = services
     app.on_response_prepare.append(_harden)
     app.on_shutdown.append(_end_streams)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.router.add_get(PATH, openapi)
+    add_console(app)
     return app

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from gateway.settings import Http
+from gateway.section import Http
 from gateway.web.app import make_app
 from gateway.web.services import Services
 

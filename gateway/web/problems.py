@@ -1,13 +1,14 @@
 """Errors as RFC 9457 problem details, with the same codes as the command line."""
 
+import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.errors import GatewayError, TokenUnavailable, Unavailable
+from gateway.errors import GatewayError, TokenUnavailable, TooMany, Unavailable
 from gateway.operations.files import RefusedFile
 from gateway.web.answers import fault_list
 
@@ -19,6 +20,18 @@ PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong, for a page that says so."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+PROBLEM_OF: Final = web.ResponseKey("problem", Problem)
+"""Marks an answer that is a problem."""
+
+
 def problem(status: int, code: str, message: str, remedy: str = "", **more: Any) -> web.Response:
     """Return a problem; `code` is stable, `detail` says what happened, `remedy` what to do."""
     body = {"type": "about:blank", "title": code.replace("_", " "), "status": status, "code": code}
@@ -26,7 +39,11 @@ def problem(status: int, code: str, message: str, remedy: str = "", **more: Any)
     headers = {"Retry-After": RETRY_AFTER_SECONDS} if status == web.HTTPServiceUnavailable.status_code else {}
     if status == web.HTTPUnauthorized.status_code:
         headers["WWW-Authenticate"] = "Bearer"
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type=PROBLEM, headers=headers)
+    response = web.Response(
+        status=status, body=msgspec.json.encode(body), content_type=PROBLEM, headers=headers
+    )
+    response[PROBLEM_OF] = Problem(code, message, remedy)
+    return response
 
 
 @web.middleware
@@ -38,11 +55,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         faults = fault_list(error.check)
         return problem(error.status, error.code, error.message, error.remedy, **faults)
     except GatewayError as error:
-        if isinstance(error, TokenUnavailable):
-            return problem(error.status, error.code, error.message, error.remedy, part="token")
-        if isinstance(error, Unavailable):
-            log.warning("request_not_served", path=request.path, code=error.code, error=error.message)
-        return problem(error.status, error.code, error.message, error.remedy)
+        return _foreseen(request, error)
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code:
             raise
@@ -53,3 +66,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("request_failed", path=request.path)
         return problem(500, "internal_error", "the gateway failed; the log says why", "Tell the operator.")
+
+
+def _foreseen(request: web.Request, error: GatewayError) -> web.Response:
+    if isinstance(error, TokenUnavailable):
+        return problem(error.status, error.code, error.message, error.remedy, part="token")
+    if isinstance(error, Unavailable):
+        log.warning("request_not_served", path=request.path, code=error.code, error=error.message)
+    response = problem(error.status, error.code, error.message, error.remedy)
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))
+    return response

@@ -10,12 +10,15 @@ from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
+from gateway.operations.access_tokens import Authenticator
+from gateway.operations.accounts import Accounts
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
-from gateway.operations.people import Authenticator
+from gateway.operations.rules import Rulebook
+from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
@@ -25,9 +28,13 @@ from gateway.web.adaptor import Adaptor
 class Services:
     """The parts of the daemon that the views call."""
 
+    instance: str
     database: Database
     clock: Clock
+    rules: Rulebook
     authenticator: Authenticator
+    sessions: Sessions
+    accounts: Accounts
     receiver: Receiver
     files: Files
     signing: Signing

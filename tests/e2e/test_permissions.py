@@ -17,6 +17,7 @@ ONE_ROLE: Final = {
     Role.OPERATOR: "olga",
     Role.ANALYST: "ana",
     Role.AUDITOR: "adam",
+    Role.ADMIN: "ada",
     Role.ADAPTOR: "adaptor",
 }
 

@@ -34,8 +34,22 @@ def test_the_machine_may_send_communications_and_nothing_else() -> None:
 
 def test_the_auditor_changes_nothing() -> None:
     auditor = Person("amy", frozenset({Role.AUDITOR}))
-    reads = {Action.READ_FILES, Action.READ_MONITORING, Action.READ_AUDIT}
-    assert {action for action in Action if auditor.may(action)} == reads
+    reads = {
+        Action.READ_FILES,
+        Action.READ_MONITORING,
+        Action.READ_AUDIT,
+        Action.READ_PEOPLE,
+        Action.READ_SETTINGS,
+    }
+    assert {action for action in Action if auditor.may(action)} == reads | {Action.USE_CONSOLE}
+
+
+def test_the_admin_manages_people_and_has_no_part_in_the_work_itself() -> None:
+    admin = Person("ada", frozenset({Role.ADMIN}))
+    auditor = Person("amy", frozenset({Role.AUDITOR}))
+    assert {action for action in Action if admin.may(action) and not auditor.may(action)} == {
+        Action.MANAGE_PEOPLE
+    }
 
 
 def test_no_one_role_both_submits_and_approves() -> None:

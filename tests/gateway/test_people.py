@@ -15,21 +15,21 @@ from sqlalchemy import text, update
 
 from gateway.access import Person, Role
 from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Unavailable
-from gateway.operations.people import (
-    RESERVED,
-    Authenticator,
-    add_person,
-    authenticate,
-    disable_person,
-    everybody,
-    issue_access_token,
-)
+from gateway.operations import access_tokens
+from gateway.operations.access_tokens import Authenticator, issue_access_token
+from gateway.operations.people import RESERVED, add_person, disable_person, everybody
+from gateway.operations.usage import Usage
 from gateway.store.audit_log import all_records, read_records
 from gateway.store.database import Database
 from gateway.store.schema import people
 from tests.support.databases import opened, store_settings
 
 BOTH = (Role.SUBMITTER, Role.ANALYST)
+
+
+async def authenticate(database: Database, token: str) -> Person:
+    """Return who *token* stands for soon after it was issued."""
+    return (await access_tokens.authenticate(database, token, 100))[1]
 
 
 async def ann(database: Database, *roles: Role) -> str:
@@ -142,7 +142,7 @@ async def test_every_step_is_on_record(database: Database) -> None:
             "root",
             "access_token.issued",
             "person/ann",
-            {"roles": ["analyst"], "sha256": sha256},
+            {"number": 1, "label": "", "days": 90, "roles": ["analyst"], "sha256": sha256},
         ),
         ("1970-01-01T00:00:20.500Z", "kim", "person.disabled", "person/ann", {}),
     ]
@@ -229,7 +229,7 @@ async def test_who_was_known_stays_known_while_the_store_is_away_where_that_is_w
     async with opened(store_settings(tmp_path)) as database:
         await add_person(database, "root", "ann", (Role.ADAPTOR,), 10)
         token = await issue_access_token(database, "root", "ann", (), 11)
-        authenticator = Authenticator(database, lambda: now)
+        authenticator = Authenticator(database, lambda: now, Usage(database, lambda: now))
         assert (await authenticator.person(token)).name == "ann"
         monkeypatch.setattr(Database, "read", _away)
         now += 1000

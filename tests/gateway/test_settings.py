@@ -79,7 +79,8 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str
 @pytest.mark.parametrize("path", list(leaves(Settings)), ids=".".join)
 def test_a_wrong_value_of_any_setting_is_named(tmp_path: Path, path: tuple[str, ...]) -> None:
     section, key = ".".join(path[:-1]), path[-1]
-    header = {"": "", "service_users": "[[service_users]]"}.get(section, f"[{section}]")
+    lists = ("service_users", "client_certificates")
+    header = "" if not section else f"[[{section}]]" if section in lists else f"[{section}]"
     error = refusal(write(tmp_path, f"{header}\n{key} = [{{ wrong = 'hunter-two' }}]"))
     assert re.search(rf"{section}(\.0)?\.?{key}[.:]", error.message)
     assert "hunter-two" not in error.message
@@ -273,7 +274,8 @@ def test_an_adaptor_is_named_by_an_address_alone(tmp_path: Path, url: str) -> No
 def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
     tmp_path: Path, host: str, allowed: bool
 ) -> None:
-    text = f'[http]\nhost = "{host}"\n[forward]\nurl = "http://adaptor/"\nauthenticate = false\n'
+    http = f'[http]\nhost = "{host}"\nplain_text_beyond_loopback = true\n'
+    text = f'{http}[forward]\nurl = "http://adaptor/"\nauthenticate = false\n'
     path = write(tmp_path, text)
     if allowed:
         settings = load_settings(path)
@@ -281,4 +283,4 @@ def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
         assert settings.forward.url == "http://adaptor"
     else:
         assert "forward.authenticate" in refusal(path).message
-    assert load_settings(write(tmp_path, text.replace("false", "true"))).forward
+    assert load_settings(write(tmp_path, text.replace("authenticate = false", ""))).forward

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.access import Role
-from gateway.operations.people import add_person, issue_access_token
+from gateway.operations.access_tokens import issue_access_token
+from gateway.operations.accounts import set_password
+from gateway.operations.passwords import hash_password
+from gateway.operations.people import add_person
 from gateway.settings import load_settings
 from gateway.store.database import open_database
 from gateway.store.migrate import migrate
@@ -28,7 +31,12 @@ PEOPLE: Final = {
     "ana": (Role.ANALYST,),
     "adam": (Role.AUDITOR,),
     "adaptor": (Role.ADAPTOR,),
+    "ada": (Role.ADMIN,),
 }
+
+
+PASSWORD: Final = "grey heron over the lake"
+"""Everybody's password for the console, but the adaptor's, who has none."""
 
 
 def write_settings(path: Path, sections: dict[str, dict[str, Any]]) -> None:
@@ -73,8 +81,11 @@ async def _add_people(config: Path) -> dict[str, str]:
     try:
         await migrate(database)
         now = time.time()
+        kept = hash_password(PASSWORD)
         for name, roles in PEOPLE.items():
             await add_person(database, "test", name, roles, now)
+            if Role.ADAPTOR not in roles:
+                await set_password(database, "test", name, kept, now)
         return {name: await issue_access_token(database, "test", name, (), now) for name in PEOPLE}
     finally:
         await database.close()

@@ -1,0 +1,169 @@
+"""Signing in to the console: sessions are kept by the server and end when they should."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+import msgspec
+import structlog
+
+from gateway.access import Action, Person
+from gateway.audit.record import Entry
+from gateway.clock import Clock
+from gateway.errors import GatewayError, NotAuthenticated, NotFound
+from gateway.metrics import SIGN_INS
+from gateway.operations.passwords import LONGEST_BYTES, Passwords
+from gateway.operations.people import NAME, existing
+from gateway.operations.throttle import Attempts
+from gateway.operations.usage import Usage
+from gateway.section import SessionSettings
+from gateway.store import sessions as store
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
+from gateway.store.people import Credentials, PersonRow, find_credentials
+
+log = structlog.get_logger(__name__)
+
+SECRET_BYTES: Final = 32
+KEPT_SECONDS: Final = 30 * 86_400
+"""How long a session that has ended is kept."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session of somebody who is signed in."""
+
+    number: int
+    person: Person
+    secret: str
+    """What the cookie holds."""
+    must_change_password: bool
+    """Whether the person has a password that they have not chosen."""
+
+    def __repr__(self) -> str:
+        return f"Session({self.number}, {self.person.name})"
+
+    @property
+    def form_token(self) -> str:
+        """What every form of this session carries, and another page cannot know."""
+        return self.sign(b"form")
+
+    def sign(self, data: bytes) -> str:
+        """Return a code that only this session makes of *data*."""
+        return hmac.new(self.secret.encode(), data, hashlib.sha256).hexdigest()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+class Sessions:
+    """Begins sessions, finds them again and ends them."""
+
+    def __init__(
+        self, database: Database, settings: SessionSettings, passwords: Passwords, usage: Usage, clock: Clock
+    ) -> None:
+        self._database = database
+        self._idle_seconds = settings.idle_minutes * 60
+        self.longest_seconds = settings.longest_hours * 3600
+        self._passwords = passwords
+        self._usage = usage
+        self._clock = clock
+        self._attempts = Attempts()
+
+    async def sign_in(self, name: str, password: str, address: str, agent: str) -> str:
+        """Begin a session and return its secret.
+
+        Raises `NotAuthenticated` in the same words, after the same work, whether the name or the password is
+        wrong; `TooMany` where it is tried too often.
+        """
+        account = name if NAME.fullmatch(name) else ""
+        self._attempts.begin(account, address, self._clock())
+        try:
+            secret = await self._judge(account, password, address, agent)
+        except NotAuthenticated:
+            SIGN_INS.labels("refused").inc()
+            self._usage.sign_in_refused(account)
+            log.warning("sign_in_refused", name=account, address=address)
+            raise
+        except (GatewayError, asyncio.CancelledError):
+            self._attempts.not_judged(account, address)
+            raise
+        self._attempts.succeeded(account, address)
+        SIGN_INS.labels("signed_in").inc()
+        return secret
+
+    async def _judge(self, name: str, password: str, address: str, agent: str) -> str:
+        async with self._database.read() as connection:
+            found = await find_credentials(connection, name)
+        kept = found.password_hash if found and _usable(found.person, self._clock()) else None
+        short_enough = len(password.encode(errors="surrogatepass")) <= LONGEST_BYTES
+        right = await self._passwords.verify(kept, password if short_enough else "")
+        if not (right and found and short_enough):
+            raise _refused()
+        return await self._begin(found, address, agent)
+
+    async def _begin(self, found: Credentials, address: str, agent: str) -> str:
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        now = self._clock()
+        async with self._database.write() as connection:
+            present = await find_credentials(connection, found.person.name)
+            changed = present is None or present.password_hash != found.password_hash
+            if present is None or changed or not _usable(present.person, now):
+                raise _refused()  # between the judgement and now
+            await store.forget_sessions(connection, int(now) - self.longest_seconds - KEPT_SECONDS)
+            number = await store.insert_session(
+                connection, found.person.id, _hash(secret), now, address[:64], agent[:200]
+            )
+            detail = {"address": address[:64], "number": number}
+            entry = Entry(found.person.name, "session.begun", f"person/{found.person.name}", detail)
+            await append_record(connection, entry, now)
+        return secret
+
+    async def find(self, secret: str) -> Session:
+        """Return the session of *secret*, which is used now; raise `NotAuthenticated` where it is over."""
+        now = self._clock()
+        async with self._database.read() as connection:
+            found = await store.find_session(connection, _hash(secret))
+        if found is None or not self._lasts(found[0], now):
+            raise NotAuthenticated("session_over", "nobody is signed in here any more", "Sign in again.")
+        row, person = found
+        self._usage.session_used(row.id, now)
+        known = Person(person.name, frozenset(person.roles))
+        return Session(row.id, known, secret, person.password_expires_at is not None)
+
+    def _lasts(self, row: store.SessionRow, now: float) -> bool:
+        used_at = self._usage.session_last_used(row.id, row.used_at)
+        return now - used_at < self._idle_seconds and now - row.created_at < self.longest_seconds
+
+    async def of_person(self, name: str) -> list[store.SessionRow]:
+        """Return the sessions of a person that last, the newest first."""
+        now = self._clock()
+        async with self._database.read() as connection:
+            person = await existing(connection, name)
+            rows = await store.sessions_of(connection, person.id, int(now) - self.longest_seconds)
+        return [row for row in rows if self._lasts(row, now)]
+
+    async def end(self, actor: str, name: str, number: int) -> None:
+        """End a session of the person called *name*; raise `NotFound` where it is none of theirs or over."""
+        now = self._clock()
+        async with self._database.write() as connection:
+            person = await existing(connection, name)
+            if not await store.end_session(connection, person.id, number, now):
+                raise NotFound(
+                    "session_unknown", f"{name} has no session {number}", "Look at the list again."
+                )
+            entry = Entry(actor, "session.ended", f"person/{name}", {"number": number})
+            await append_record(connection, entry, now)
+
+
+def _usable(person: PersonRow, now: float) -> bool:
+    """Tell whether *person* may sign in with the password that is kept."""
+    chosen = person.password_expires_at is None or now < person.password_expires_at
+    is_machine = not Person(person.name, frozenset(person.roles)).may(Action.USE_CONSOLE)
+    return person.disabled_at is None and chosen and not is_machine
+
+
+def _refused() -> NotAuthenticated:
+    return NotAuthenticated("sign_in_refused", "the name or the password is wrong", "Try again.")

@@ -1,0 +1,31 @@
+"""Every page of the console in one table; the order is that of the navigation."""
+
+from typing import Final
+
+from aiohttp import web
+
+from gateway.web.console import account, people, sign_in, start, static_files
+from gateway.web.console.page import Page
+from gateway.web.console.render import STATIC, prepare
+from gateway.web.console.serve import SIGN_IN, served
+
+PAGES: Final[tuple[Page, ...]] = (
+    *start.PAGES,
+    *people.PAGES,
+    *account.PAGES,
+    *sign_in.PAGES,
+)
+"""A module for each subject; it lists its own pages."""
+
+OPEN: Final = (("GET", SIGN_IN, sign_in.ask), ("POST", SIGN_IN, sign_in.sign_in))
+"""What anybody may see: the way in, and beside it the static files."""
+
+
+def add_console(app: web.Application) -> None:
+    """Serve every page of the table."""
+    prepare(app, PAGES)
+    for page in PAGES:
+        app.router.add_route(page.method, page.path, served(page))
+    for method, path, handler in OPEN:
+        app.router.add_route(method, path, handler)
+    app.router.add_route("GET", static_files.PATH, app[STATIC].answer)

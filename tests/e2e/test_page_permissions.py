@@ -1,0 +1,107 @@
+"""Who may see and do what at the console: every page, with every role and without any."""
+
+import re
+from typing import Final
+
+import pytest
+
+from gateway.access import Role
+from gateway.web.console.page import Page
+from gateway.web.console.table import OPEN, PAGES
+from tests.e2e.test_permissions import EVERYBODY, ONE_ROLE
+from tests.support.daemon import Daemon
+from tests.support.visitor import Visitor, words
+
+ADMIN: Final = frozenset({Role.ADMIN})
+ALLOWED: Final = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/people"): ADMIN | {Role.AUDITOR},
+    ("POST", "/people"): ADMIN,
+    ("GET", "/people/{name}"): ADMIN | {Role.AUDITOR},
+    ("POST", "/people/{name}/roles"): ADMIN,
+    ("POST", "/people/{name}/disable"): ADMIN,
+    ("POST", "/people/{name}/password"): ADMIN,
+    ("POST", "/people/{name}/tokens/{number}/revoke"): ADMIN,
+    ("POST", "/people/{name}/sessions/{number}/end"): ADMIN,
+    ("GET", "/account"): EVERYBODY,
+    ("GET", "/account/password"): EVERYBODY,
+    ("POST", "/account/password"): EVERYBODY,
+    ("POST", "/account/tokens"): EVERYBODY,
+    ("POST", "/account/tokens/{number}/revoke"): EVERYBODY,
+    ("POST", "/account/sessions/{number}/end"): EVERYBODY,
+    ("POST", "/logout"): EVERYBODY,
+}
+"""Who may use each page, written down a second time."""
+
+PEOPLE_ROLES: Final = [role for role in Role if role is not Role.ADAPTOR]
+
+
+def plain(page: Page) -> tuple[str, str]:
+    """Return method and path, without the patterns of the names in it."""
+    return page.method, re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", r"{\1}", page.path)
+
+
+def fill(path: str) -> str:
+    return path.replace("{number}", "99999").replace("{name}", "nobody")
+
+
+def in_order() -> list[tuple[str, str]]:
+    """Return every page, signing out last."""
+    return sorted(map(plain, PAGES), key=lambda page: page[1] == "/logout")
+
+
+def test_every_page_is_listed_here() -> None:
+    assert sorted(map(plain, PAGES)) == sorted(ALLOWED)
+    assert {path for _, path, _ in OPEN} == {"/login"}
+
+
+@pytest.mark.parametrize("role", PEOPLE_ROLES)
+def test_a_role_opens_its_pages_and_no_other(daemon: Daemon, role: Role) -> None:
+    visitor = Visitor(daemon.url)
+    assert visitor.sign_in(ONE_ROLE[role]).status == 303
+    for method, path in in_order():
+        answer = visitor.post(fill(path)) if method == "POST" else visitor.get(fill(path))
+        assert answer.status == 303 or answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        if role in ALLOWED[method, path]:
+            assert answer.status not in {401, 403, 500}, (method, path, words(answer))
+        else:
+            assert answer.status == 403, (method, path)
+            assert " or ".join(sorted(ALLOWED[method, path])) in words(answer)
+            assert "role_missing" in words(answer)
+
+
+def test_a_machine_has_no_way_in(daemon: Daemon) -> None:
+    assert Visitor(daemon.url).sign_in(ONE_ROLE[Role.ADAPTOR]).status == 401
+
+
+def test_who_is_not_signed_in_is_led_to_the_form_whatever_they_ask(daemon: Daemon) -> None:
+    for method, path in in_order():
+        for cookies in ({}, {"adt-gateway": "guess"}, {"adt-gateway": "x" * 5000}):
+            visitor = Visitor(daemon.url)
+            visitor.cookies = dict(cookies)
+            answer = visitor.ask(method, fill(path), {} if method == "POST" else None)
+            assert answer.status == 303, (method, path)
+            assert answer.headers["Location"].startswith("/login")
+
+
+def test_a_form_without_the_token_of_its_session_changes_nothing(daemon: Daemon) -> None:
+    visitor, other = Visitor(daemon.url), Visitor(daemon.url)
+    visitor.sign_in("ada")
+    other.sign_in("ada")
+    for method, path in in_order():
+        if method == "GET":
+            continue
+        for token in ("", "0" * 64, other.form_token, "é"):
+            answer = visitor.post(fill(path), {"form_token": token})
+            assert (answer.status, "form_token_wrong" in words(answer)) == (403, True), path
+        for headers in ({"Origin": "http://elsewhere"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+            answer = visitor.post(fill(path), headers=headers)
+            assert (answer.status, "other_site" in words(answer)) == (403, True), path
+    assert visitor.get("/people").status == 200
+
+
+def test_the_navigation_shows_what_may_be_seen(daemon: Daemon) -> None:
+    for role, sees in ((Role.ADMIN, True), (Role.AUDITOR, True), (Role.SUBMITTER, False)):
+        visitor = Visitor(daemon.url)
+        visitor.sign_in(ONE_ROLE[role])
+        assert (b'href="/people"' in visitor.get("/").body) is sees
