@@ -149,13 +149,15 @@ class Viewer:
             self.hang_up()
         self._rung.set()
 
-    async def wait(self) -> None:
-        """Return when there is something to take, something was lost or the end has come."""
-        await self._rung.wait()
+    async def next(self) -> bytes:
+        """Return the next event; nothing where events were lost or the end has come."""
+        while not (self._waiting or self.lost or self.ended):
+            self._rung.clear()
+            await self._rung.wait()
+        return self._waiting.popleft() if self._waiting and not self.ended else b""
 
     def take(self) -> list[bytes]:
         """Return all that waits."""
-        self._rung.clear()
         taken = list(self._waiting)
         self._waiting.clear()
         return taken

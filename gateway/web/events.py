@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+import structlog
 from aiohttp import web
 
 from gateway.access import Action
@@ -10,6 +11,8 @@ from gateway.errors import GatewayError, InvalidInput, Unavailable
 from gateway.live import CHOOSABLE, Kind, ResyncEvent, Viewer, encode
 from gateway.web.auth import asker
 from gateway.web.services import SERVICES
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE: Final = "text/event-stream"
 RETRY: Final = b"retry: 3000\n\n"
@@ -58,8 +61,7 @@ async def _follow(request: web.Request, response: web.StreamResponse, viewer: Vi
             checked = time()
         if viewer.ended:
             return
-        await viewer.wait()
-        written = b"".join(viewer.take())
+        written = await viewer.next()  # one by one: put together they would be a copy for each viewer
         if viewer.lost:
             viewer.lost = False
             written = _anew(request, viewer, "slow")
@@ -81,7 +83,9 @@ async def _write(request: web.Request, response: web.StreamResponse, viewer: Vie
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             await response.write(written)
-    except (TimeoutError, ConnectionError):
+    except (TimeoutError, ConnectionError) as error:
+        if isinstance(error, TimeoutError):
+            log.info("viewer_does_not_read", seconds=WRITE_SECONDS)
         transport.abort()
         return False
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.live import MOST_VIEWERS
+from gateway.live import MOST_VIEWERS, QUEUE_EVENTS
 from tests.support.api import header_line, wait_for
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
@@ -15,8 +15,8 @@ from tests.support.viewer import EVENTS, Viewer
 
 pytestmark = needs_softhsm
 
-PERIODS = 600
-"""Thresholds of one service that all change with each request: an event of some 200 kB."""
+PERIODS = 1200
+"""Thresholds of one service that all change with each request: an event of some 400 kB."""
 
 
 def count_on(daemon: Daemon, first: int, requests: int = 1) -> None:
@@ -118,7 +118,7 @@ def test_the_daemon_stops_in_time_with_viewers(tmp_path: Path, reads: bool) -> N
             wait_for("the ends", lambda: all(viewer.ended.is_set() for viewer in viewers))
 
 
-def fill_pipes(daemon: Daemon, seconds: float = 15) -> None:
+def fill_pipes(daemon: Daemon, seconds: float = 10) -> None:
     """Have events made for longer than what the sockets of a viewer that does not read can hold."""
     end = time.monotonic() + seconds
     number = 0
@@ -129,7 +129,7 @@ def fill_pipes(daemon: Daemon, seconds: float = 15) -> None:
 
 
 def test_viewers_that_do_not_read_cost_no_memory_and_those_that_do_see_all(tmp_path: Path) -> None:
-    """Each is sent some 3 MB; were that kept for each of a hundred, it would be 300 MB."""
+    """Each is sent some 4 MB; were that kept for each of a hundred, it would be 400 MB."""
     with Daemon(tmp_path) as daemon, contextlib.ExitStack() as stack:
         daemon.put_in_force(*many_periods())
         person = daemon.as_("adam")
@@ -138,7 +138,24 @@ def test_viewers_that_do_not_read_cost_no_memory_and_those_that_do_see_all(tmp_p
         for _ in range(100):
             stack.enter_context(Viewer(person, reads=False))
         fill_pipes(daemon)
+        wait_for("them to be hung up on", lambda: daemon.log.count('"viewer_does_not_read"') == 100, 30)
         assert daemon.resident_bytes - before < 100 * 2**20
         count = daemon.rates()[0]["count"]
-        wait_for("the count", lambda: reader.rates()["7.4", "PT600M"]["count"] == count)
+        wait_for("the count", lambda: reader.rates()["7.4", "PT1200M"]["count"] == count)
         assert reader.of("resync") == [{"reason": "connected"}]
+
+
+def test_a_viewer_that_was_too_slow_is_told_to_read_anew_and_goes_on(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.put_in_force(*many_periods())
+        with Viewer(daemon.as_("adam"), reads=False) as viewer:
+            fill_pipes(daemon)
+            for number in range(QUEUE_EVENTS + 10):
+                daemon.submit(row(1000 + number, 3000), name=f"{number}.csv")
+            viewer.read()
+            wait_for("the loss to be told", lambda: {"reason": "slow"} in viewer.of("resync"))
+            last = daemon.submit(row(1, 3000))
+            wait_for("what comes then", lambda: [each for each in viewer.of("file") if each["id"] == last])
+            begun_anew = viewer.events.index(("resync", {"reason": "slow"})) + 1
+            kind, rates = viewer.events[begun_anew]
+            assert (kind, rates["complete"], len(rates["rates"])) == ("rates", True, PERIODS)

@@ -69,7 +69,7 @@ async def test_the_end_wakes_who_waits_hangs_up_on_who_is_stuck_and_stays() -> N
         stuck.hang_up = lambda: hung_up.append(True)
         live.close()
         async with asyncio.timeout(1):
-            await viewer.wait()
+            assert await viewer.next() == b""
         assert (viewer.ended, hung_up) == (True, [True])
     with live.watching(()) as late:
         assert late.ended

@@ -52,6 +52,7 @@ class Viewer:
 
     def read(self) -> None:
         """Begin to read."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
         self._thread.start()
 
     def of(self, kind: str) -> list[Any]:

@@ -92,3 +92,13 @@ def test_a_forecast_of_one_key_is_that_of_its_rate() -> None:
     assert monitor.forecast(rate.key, Level.QUARANTINE) == rate.until_quarantine
     monitor.replace([], START + 3)
     assert monitor.forecast(rate.key, Level.QUARANTINE) is None
+
+
+def test_an_empty_count_whose_threshold_changes_has_moved() -> None:
+    row = threshold("7.4", PERIODS[0], Alignment.ROLLING, end=START + 400)
+    monitor = Monitor([row], START)
+    assert [standing.threshold for standing in monitor.moved()] == [None]
+    monitor.advance(START + 20)
+    assert [standing.threshold for standing in monitor.moved()] == [row]
+    monitor.advance(START + 400)
+    assert [standing.threshold for standing in monitor.moved()] == [None]

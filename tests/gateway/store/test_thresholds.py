@@ -10,6 +10,7 @@ from gateway.store.thresholds import (
     insert_thresholds,
     supersede_rows,
     supersede_users,
+    superseded_since,
     thresholds_in_force,
 )
 from tests.support.rows import ANN, BOB, make_threshold, submitted
@@ -61,6 +62,19 @@ async def test_superseding_users_takes_all_of_theirs_and_nothing_else(database: 
     async with database.write() as connection:
         await supersede_users(connection, [ANN, ANN], 20)
     assert await in_force(database) == set(others)
+
+
+async def test_what_went_out_of_force_of_late_is_known_by_its_place(database: Database) -> None:
+    await put(database, STANDING, CHRISTMAS)
+    await put(database, make_threshold(BOB))
+    async with database.write() as connection:
+        await supersede_users(connection, [ANN], 20)
+        await supersede_users(connection, [BOB], 30)
+        late = await superseded_since(connection, 21)
+        assert {user for user, *_ in late} == {BOB}
+        assert late < await superseded_since(connection, 20)
+        assert (ANN, STANDING.communication, STANDING.service) in await superseded_since(connection, 20)
+        assert await superseded_since(connection, 31) == set()
 
 
 async def test_superseding_nobody_takes_nothing(database: Database) -> None:
