@@ -23,8 +23,8 @@ from gateway.ingest.passed_on import PassedOn
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
-from gateway.operations.access_tokens import Authenticator
 from gateway.operations.accounts import Accounts
+from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
@@ -43,6 +43,7 @@ from gateway.store.journal_writer import open_journal_writer
 from gateway.web.adaptor import Adaptor
 from gateway.web.listen import STOP_SECONDS, listening
 from gateway.web.services import Services
+from gateway.web.tls import server_certificate
 from hsm.token import Token
 
 log = structlog.get_logger(__name__)
@@ -98,12 +99,15 @@ class Parts:
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
         self._usage = Usage(database, clock)
         self._passwords = Passwords()
+        self._tls = server_certificate(settings.http)
+        self._authenticator = Authenticator(database, clock, self._usage)
+        self._authenticator.use_certificates(settings.client_certificates)
         self._services = Services(
             instance=settings.instance,
             database=database,
             clock=clock,
             rules=rules,
-            authenticator=Authenticator(database, clock, self._usage),
+            authenticator=self._authenticator,
             sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
             accounts=Accounts(database, self._passwords, clock),
             receiver=self._receiver,
@@ -160,13 +164,16 @@ class Parts:
                 work = tasks.supervise(f"alerts-{name}", dispatcher.run)
                 running.append(tasks.start(group, f"alerts-{name}", work))
             running += self._start_sources(group)
+            reload.also(self._reload)
+            if self._tls:
+                running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
             if self._broker:
                 running.append(
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
                 )
                 running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
             async with listening(
-                self._services, self._settings.http, self._settings.data_directory
+                self._services, self._settings.http, self._settings.data_directory, self._tls
             ) as address:
                 announce(address)
                 systemd.notify(systemd.READY, systemd.status(f"listens on {address}"))
@@ -179,6 +186,12 @@ class Parts:
                 await self._usage.write()
             for task in running:
                 task.cancel()
+
+    def _reload(self, settings: Settings) -> None:
+        """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
+        self._authenticator.use_certificates(settings.client_certificates)
+        if self._tls:
+            self._tls.take()
 
     def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         work: dict[str, Callable[[], Awaitable[None]]] = {}

@@ -9,8 +9,8 @@ from gateway.clock import Clock
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
-from gateway.operations.access_tokens import Authenticator
 from gateway.operations.accounts import Accounts
+from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
