@@ -130,6 +130,11 @@ SETTINGS_TAKEN: Final = Gauge(
     "Whether the settings file was taken when it was last read (1) or refused (0).",
     registry=REGISTRY,
 )
+TLS_EXPIRY: Final = Gauge(
+    "adt_gateway_tls_certificate_expiry_timestamp_seconds",
+    "When the certificate expires that the daemon shows over TLS; 0 without TLS.",
+    registry=REGISTRY,
+)
 SIGN_INS: Final = Counter(
     "adt_gateway_sign_ins",
     "Attempts to sign in to the console, by what became of them: signed_in, refused.",

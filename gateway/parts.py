@@ -27,8 +27,8 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
-from gateway.operations.access_tokens import Authenticator
 from gateway.operations.accounts import Accounts
+from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
@@ -51,6 +51,7 @@ from gateway.store.journal_writer import open_journal_writer
 from gateway.web.adaptor import Adaptor
 from gateway.web.listen import STOP_SECONDS, listening
 from gateway.web.services import Services
+from gateway.web.tls import server_certificate
 from hsm.token import Token
 
 log = structlog.get_logger(__name__)
@@ -121,12 +122,22 @@ class Parts:
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
         self._usage = Usage(database, clock)
         self._passwords = Passwords()
-        self._services = Services(
+        self._tls = server_certificate(settings.http)
+        self._authenticator = Authenticator(database, clock, self._usage)
+        self._authenticator.use_certificates(settings.client_certificates)
+        self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
+
+    def _serve(
+        self, database: Database, live: Live, incidents: Incidents, channels: tuple[str, ...]
+    ) -> Services:
+        """Return what the views call."""
+        settings, clock, rules = self._settings, self._clock, self._rules
+        return Services(
             instance=settings.instance,
             database=database,
             clock=clock,
             rules=rules,
-            authenticator=Authenticator(database, clock, self._usage),
+            authenticator=self._authenticator,
             sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
             accounts=Accounts(database, self._passwords, clock),
             receiver=self._receivers["http"],
@@ -135,12 +146,12 @@ class Parts:
             delivery=self._delivery,
             in_force=self._in_force,
             counting=self._counting,
-            incidents=Incidents(database, candidates, clock),
+            incidents=incidents,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
             adaptor=self._adaptor,
-            channels=names,
+            channels=channels,
         )
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
@@ -201,6 +212,9 @@ class Parts:
                 running.append(tasks.start(group, f"alerts-{name}", work))
             running += self._start_sources(group)
             running += self._start_watches(group)
+            reload.also(self._reload)
+            if self._tls:
+                running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
             if self._broker:
                 running.append(
                     tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
@@ -210,7 +224,7 @@ class Parts:
                 work = tasks.supervise("mqtt-rates", self._retained.run)
                 running.append(tasks.start(group, "mqtt-rates", work))
             async with listening(
-                self._services, self._settings.http, self._settings.data_directory
+                self._services, self._settings.http, self._settings.data_directory, self._tls
             ) as address:
                 announce(address)
                 systemd.notify(systemd.READY, systemd.status(f"listens on {address}"))
@@ -239,6 +253,12 @@ class Parts:
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
+
+    def _reload(self, settings: Settings) -> None:
+        """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
+        self._authenticator.use_certificates(settings.client_certificates)
+        if self._tls:
+            self._tls.take()
 
     def _start_sources(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         work: dict[str, Callable[[], Awaitable[None]]] = {}

@@ -7,7 +7,7 @@ from hypothesis import settings
 settings.register_profile("gateway", deadline=None)
 settings.load_profile("gateway")
 
-pytest_plugins = ["tests.support.databases"]
+pytest_plugins = ["tests.support.browser", "tests.support.databases"]
 
 
 def pytest_configure() -> None:

@@ -75,7 +75,10 @@ def is_known(password: str, name: str) -> bool:
     """Tell whether *password* is made of nothing but known words, the person's name, digits and signs."""
     folded = password.casefold()
     words = _known_words() | _letters_of(name)
-    return any(_made_of(_letters(text), words) for text in (folded, folded.translate(_LOOKALIKES)))
+    end = max((n for n, character in enumerate(folded, 1) if character.isalpha()), default=0)
+    # A year at the end is a year; in the middle a 0 stands for an o.
+    forms = (folded, folded.translate(_LOOKALIKES), folded[:end].translate(_LOOKALIKES))
+    return any(_made_of(_letters(form), words) for form in forms)
 
 
 def _letters(text: str) -> str:

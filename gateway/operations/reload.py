@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 RELOADABLE: Final[Mapping[str, str]] = {
     "log.level": "at once",
     "log.format": "at once",
+    "client_certificates": "at once",
     "service_users": "for each file that is checked from then on",
     "adt_files.profile": "for files submitted from then on; those on their way keep their profile",
 }
@@ -33,12 +34,17 @@ class Reload:
         self._reread = reread
         self._rules = rules
         self._rung = asyncio.Event()
+        self._also: list[Callable[[Settings], None]] = []
         SETTINGS_TAKEN.set(1)
 
     @property
     def settings(self) -> Settings:
         """The settings that hold now."""
         return self._settings
+
+    def also(self, take: Callable[[Settings], None]) -> None:
+        """Have *take* called with the settings that hold, each time that they were read anew."""
+        self._also.append(take)
 
     def ring(self) -> None:
         """Say that the settings are to be read anew."""
@@ -72,6 +78,8 @@ class Reload:
             configure_logs(settings.log)
         self._rules.use(rules)
         self._settings = settings
+        for take in self._also:
+            take(settings)
         SETTINGS_TAKEN.set(1)
         return _report(names)
 

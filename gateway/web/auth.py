@@ -1,21 +1,45 @@
-"""Who asks: a bearer token, looked up once for each request."""
+"""Who asks: a bearer token, the certificate of a machine, or a session of the console."""
 
 from typing import Final
 
 from aiohttp import web
 
 from gateway.access import Person
-from gateway.errors import NotAuthenticated
-from gateway.web.adaptor import TOKEN_HEADER
+from gateway.errors import NotAuthenticated, NotPermitted
+from gateway.web.adaptor import TOKEN_HEADER, is_our_token
+from gateway.web.console.cookie import has_cookie, session_of
+from gateway.web.console.same_site import TOKEN_HEADER as FORM_TOKEN_HEADER
+from gateway.web.console.same_site import check_origin, check_token
 from gateway.web.services import SERVICES
+from gateway.web.tls import client_certificate
 
 LONGEST_HEADER: Final = 200
+SAFE: Final = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
 
 
 async def asker(request: web.Request) -> Person:
     """Return who sends *request*; raise `NotAuthenticated` where nobody known does."""
-    token = _bearer(request.headers.get("Authorization", ""))
-    return await request.app[SERVICES].authenticator.person(token)
+    authenticator = request.app[SERVICES].authenticator
+    header = request.headers.get("Authorization", "")
+    if not header:
+        if certificate := client_certificate(request):
+            return await authenticator.machine(certificate)
+        if has_cookie(request):
+            return await _signed_in(request)
+    return await authenticator.person(_bearer(header))
+
+
+async def _signed_in(request: web.Request) -> Person:
+    """Return whose session it is; what changes something carries the session's form token in a header."""
+    session = await session_of(request)
+    if request.method not in SAFE:
+        check_origin(request)
+        check_token(request.headers.get(FORM_TOKEN_HEADER, ""), session)
+    if session.must_change_password:
+        msg = f"{session.person.name} has a password that somebody else gave them"
+        raise NotPermitted("password_change_needed", msg, "Choose your own password first.")
+    return session.person
 
 
 async def sender(request: web.Request) -> Person:
@@ -23,9 +47,12 @@ async def sender(request: web.Request) -> Person:
 
     Whoever was known stays so while the store cannot be asked: its trouble holds no request back.
     """
-    token = request.headers.get(TOKEN_HEADER)
-    header = request.headers.get("Authorization", "") if token is None else f"Bearer {token}"
     authenticator = request.app[SERVICES].authenticator
+    token, header = request.headers.get(TOKEN_HEADER), request.headers.get("Authorization", "")
+    certificate = client_certificate(request)
+    if token is None and certificate and not is_our_token(header):
+        return await authenticator.machine(certificate, though_store_away=True)
+    header = header if token is None else f"Bearer {token}"
     return await authenticator.person(_bearer(header), though_store_away=True)
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.section import Http
 from gateway.web.app import make_app
 from gateway.web.services import Services
+from gateway.web.tls import ServerCertificate
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,9 @@ STOP_SECONDS: Final = 10.0
 
 
 @asynccontextmanager
-async def listening(services: Services, http: Http, folder: Path) -> AsyncIterator[str]:
+async def listening(
+    services: Services, http: Http, folder: Path, tls: ServerCertificate | None
+) -> AsyncIterator[str]:
     """Listen, yield the address, which also stands in a file of *folder*."""
     # Bodies stay as they were sent: one that is passed on goes on byte for byte.
     runner = web.AppRunner(
@@ -32,9 +35,10 @@ async def listening(services: Services, http: Http, folder: Path) -> AsyncIterat
     await runner.setup()
     file = folder / ADDRESS_FILE
     try:
-        await web.TCPSite(runner, http.host, http.port).start()
+        context = tls.context if tls else None
+        await web.TCPSite(runner, http.host, http.port, ssl_context=context).start()
         host, port = runner.addresses[0][:2]
-        address = f"http://{host}:{port}"
+        address = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(address + "\n", encoding="ascii")
         unfinished.replace(file)

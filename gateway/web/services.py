@@ -10,8 +10,8 @@ from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
-from gateway.operations.access_tokens import Authenticator
 from gateway.operations.accounts import Accounts
+from gateway.operations.authenticator import Authenticator
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files

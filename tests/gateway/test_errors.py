@@ -48,6 +48,7 @@ STATUS_AND_EXIT = {
     errors.NotPermitted: (403, ExitCode.NOT_PERMITTED),
     errors.Conflict: (409, ExitCode.FAILED),
     errors.TokenUnavailable: (503, ExitCode.TOKEN_UNAVAILABLE),
+    errors.TooMany: (429, ExitCode.FAILED),
     errors.Unavailable: (503, ExitCode.FAILED),
 }
 
@@ -59,7 +60,8 @@ def test_every_error_has_its_status_and_exit_code() -> None:
 
 @pytest.mark.parametrize("kind", STATUS_AND_EXIT)
 def test_an_error_carries_code_message_and_remedy(kind: type[GatewayError]) -> None:
-    error = kind("some_code", "something happened", "do this")
+    more = (1.5,) if kind is errors.TooMany else ()
+    error = kind("some_code", "something happened", "do this", *more)
     assert (error.code, error.message, error.remedy, str(error)) == (
         "some_code",
         "something happened",

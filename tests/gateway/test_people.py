@@ -16,7 +16,8 @@ from sqlalchemy import text, update
 from gateway.access import Person, Role
 from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Unavailable
 from gateway.operations import access_tokens
-from gateway.operations.access_tokens import Authenticator, issue_access_token
+from gateway.operations.access_tokens import issue_access_token
+from gateway.operations.authenticator import Authenticator
 from gateway.operations.people import RESERVED, add_person, disable_person, everybody
 from gateway.operations.usage import Usage
 from gateway.store.audit_log import all_records, read_records

@@ -5,6 +5,7 @@ import functools
 import json
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +72,8 @@ def people_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="adt-people-"))
     config = folder / "gateway.toml"
     write_settings(config, {})
-    tokens = asyncio.run(_add_people(config))
+    with ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
+        tokens = thread.submit(lambda: asyncio.run(_add_people(config))).result()
     (folder / "var" / "access-tokens").write_text(json.dumps(tokens))
     return folder / "var"
 

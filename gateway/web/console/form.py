@@ -1,20 +1,16 @@
-"""What a form sent: bounded, parsed once, and come from one of our own pages."""
+"""What a form sent: bounded, and parsed once."""
 
-import hmac
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from gateway.errors import InvalidInput, NotPermitted, TooLarge
-from gateway.operations.sessions import Session
+from gateway.errors import InvalidInput, TooLarge
 from gateway.web.files import read_body
 
-TOKEN_FIELD: Final = "form_token"  # noqa: S105 - the name of a field
-TOKEN_HEADER: Final = "X-CSRF-Token"  # noqa: S105 - the name of a header
 FIELDS: Final = 200
 """Fields of a form at the most."""
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
@@ -52,25 +48,6 @@ class Fault(msgspec.Struct, frozen=True):
 
     field: str
     message: str
-
-
-def check_origin(request: web.Request) -> None:
-    """Raise `NotPermitted` where a browser says that another site's page sent this."""
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin")
-    # The host alone: a proxy in front may speak TLS where we do not.
-    if site not in {"same-origin", "none"} or (
-        origin is not None and urlsplit(origin).netloc != request.host
-    ):
-        msg = "this was sent from another site's page"
-        raise NotPermitted("other_site", msg, "Open the page here and send it again.")
-
-
-def check_token(sent: str, session: Session) -> None:
-    """Raise `NotPermitted` unless *sent* is the form token of the session."""
-    if not hmac.compare_digest(sent.encode(errors="replace"), session.form_token.encode()):
-        msg = "this form was not made for the session that sends it"
-        raise NotPermitted("form_token_wrong", msg, "Open the page again and send it anew.")
 
 
 async def read_form(request: web.Request, limit: int) -> Form:

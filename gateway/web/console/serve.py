@@ -9,8 +9,9 @@ from aiohttp import web
 from gateway.errors import NotAuthenticated
 from gateway.web.console.cookie import session_of
 from gateway.web.console.flash import forget, told
-from gateway.web.console.form import TOKEN_FIELD, Form, check_origin, check_token, read_form
+from gateway.web.console.form import Form, read_form
 from gateway.web.console.page import PAGE, Page
+from gateway.web.console.same_site import TOKEN_FIELD, check_origin, check_token
 from gateway.web.console.visit import Visit
 
 CHANGE_PATH: Final = "/account/password"

@@ -8,9 +8,10 @@ from aiohttp import web
 from gateway.access import Action
 from gateway.errors import NotAuthenticated, NotFound
 from gateway.web.console.cookie import give, session_of, take_away
-from gateway.web.console.form import Fault, check_origin, read_form
+from gateway.web.console.form import Fault, read_form
 from gateway.web.console.page import FORM_BYTES, Page
 from gateway.web.console.render import show
+from gateway.web.console.same_site import check_origin
 from gateway.web.console.serve import SIGN_IN, local_path
 from gateway.web.console.visit import Visit
 from gateway.web.services import SERVICES

@@ -27,6 +27,10 @@ format = "json"
 CHANGES = {
     "log.level": ('level = "info"', 'level = "debug"'),
     "log.format": ('format = "json"', 'format = "console"'),
+    "client_certificates": (
+        "service_users =",
+        f'client_certificates = [{{sha256 = "{"0a" * 32}", person = "adaptor"}}]\nservice_users =',
+    ),
     "service_users": ("30-01-00-00", "30-02-00-00"),
     "adt_files.profile": ("adt-1.toml", "adt-2.toml"),
 }
