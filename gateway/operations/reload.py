@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 RELOADABLE: Final[Mapping[str, str]] = {
     "log.level": "at once",
     "log.format": "at once",
-    "service_users": "for each file that is checked from then on",
+    "service_users": "for each file that is checked from then on, and for who is told to have no thresholds",
     "adt_files.profile": "for files submitted from then on; those on their way keep their profile",
 }
 """Every setting that can change while the daemon runs, and from when the new value holds."""
