@@ -96,6 +96,16 @@ def _indexes(connection: Connection) -> dict[str | None, str]:
     }
 
 
+async def test_the_code_knows_the_partial_index_as_the_migrations_give_it(sqlite: Database) -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        wanted = _indexes(connection)
+    engine.dispose()
+    async with sqlite.read() as migrated:
+        assert await migrated.run_sync(_indexes) == wanted != {}
+
+
 async def test_migrations_give_the_partial_index(database: Database) -> None:
     async with database.read() as connection:
         (condition,) = (await connection.run_sync(_indexes)).values()
