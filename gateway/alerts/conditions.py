@@ -43,6 +43,7 @@ class Conditions:
         self._waiting: dict[Key, News] = {}
         self._written_at = clock()
         self._rung = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     async def recover(self) -> None:
         """Learn what lasted when the gateway stopped: whoever watches says whether it still does."""
@@ -105,20 +106,24 @@ class Conditions:
     async def write(self) -> None:
         """Put on record what waits, each condition in a transaction of its own: no sender waits for long."""
         self._written_at = self._clock()
-        if not self._waiting:
-            return
-        while self._waiting:
-            key, news = next(iter(self._waiting.items()))
-            del self._waiting[key]
-            try:
-                async with self._database.write() as connection:
-                    await self.put(connection, news)
-            except BaseException:
-                later = self._waiting.get(key)
-                self._waiting[key] = combined(news, later) if later else news
-                self._rung.set()
-                raise
-        self._candidates.ring()
+        async with self._writing:  # at the end what is under way is waited for
+            told = bool(self._waiting)
+            while self._waiting:
+                await self._write_next()
+        if told:
+            self._candidates.ring()
+
+    async def _write_next(self) -> None:
+        key, news = next(iter(self._waiting.items()))
+        del self._waiting[key]
+        try:
+            async with self._database.write() as connection:
+                await self.put(connection, news)
+        except BaseException:
+            later = self._waiting.get(key)
+            self._waiting[key] = combined(news, later) if later else news
+            self._rung.set()
+            raise
 
     async def finish(self) -> None:
         """Put on record what is left, at the end; the log has it even where the store does not take it."""

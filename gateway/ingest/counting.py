@@ -237,8 +237,11 @@ class Counting:
             return
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
-                self.attempts += attempt.num > 1
+                if attempt.num > 1:
+                    self.attempts += 1
+                    self._health.report("recording", works=False, detail="forecasts wait to be recorded")
                 await self._recorder.record_forecasts(changes, raised, self._clock())
+        self._health.report("recording", works=True)
         self._recorded_raised = raised
 
     def _show(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -98,14 +99,19 @@ class NotCounted:
         async with self._database.write() as connection:
             entry = Entry("system", "forward.not_counted", SUBJECT, msgspec.to_builtins(report))
             await append_record(connection, entry, now)
-            await self._conditions.put(connection, _news(report, now))
+            await self._conditions.put(connection, _news(report))
         self._conditions.ring()
 
 
-def _news(report: NotCountedReport, now: float) -> News:
+def _news(report: NotCountedReport) -> News:
     """Return what is added to the candidate incident: how many requests, and why they could not be counted."""
     codes = ", ".join(sorted(report.codes))
     detail = f"requests went out to the adaptor and could not be counted: {codes}"
     more = {"requests": report.requests} | {f"code {code}": n for code, n in report.codes.items()}
-    figures: dict[str, int | str] = {"last_at": report.last_at, "request_id": report.first_request_id}
-    return News(NotCountable, SUBJECT, detail, now, until=now, figures=figures, more=more)
+    figures: dict[str, int | str] = {"request_id": report.first_request_id}
+    first, last = _seconds(report.first_at), _seconds(report.last_at)
+    return News(NotCountable, SUBJECT, detail, first, until=last, figures=figures, more=more)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

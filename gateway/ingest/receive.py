@@ -82,7 +82,7 @@ class Receiver:
 
     async def take(self, observation: Observation) -> Taken:
         """Count what was read; return after the commit. Raises `Unavailable`: then nothing was counted."""
-        self.heard.at = self._clock()
+        self.heard.at = observation.received_at_ms / 1000
         return await self._intake.take([observation])
 
     async def lines(self, data: bytes) -> TakenLines:
@@ -96,7 +96,7 @@ class Receiver:
         now_ms = int(self._clock() * 1000)
         observations, rejected = await asyncio.to_thread(self._read_lines, data, now_ms)
         if observations:
-            self.heard.at = self._clock()
+            self.heard.at = now_ms / 1000
         taken = await self._intake.take(observations)
         return TakenLines(taken.accepted, taken.duplicate, rejected)
 

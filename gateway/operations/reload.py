@@ -20,7 +20,7 @@ RELOADABLE: Final[Mapping[str, str]] = {
     "log.level": "at once",
     "log.format": "at once",
     "client_certificates": "at once",
-    "service_users": "for each file that is checked from then on",
+    "service_users": "for each file that is checked from then on, and for who is told to have no thresholds",
     "adt_files.profile": "for files submitted from then on; those on their way keep their profile",
 }
 """Every setting that can change while the daemon runs, and from when the new value holds."""

@@ -110,6 +110,7 @@ class SilenceWatch:
     def _silence(self, source: str, since: float, heard: float | None) -> News:
         allowed = self._allowed[source]
         detail = f"{source} has brought no communication for more than {allowed} s"
-        last = "not since the start" if heard is None else to_text(heard)
-        figures: dict[str, int | str] = {"allowed_seconds": allowed, "last_communication": last}
+        figures: dict[str, int | str] = {"allowed_seconds": allowed}
+        if heard is not None:  # otherwise what an earlier run knew stays
+            figures["last_communication"] = to_text(heard)
         return News(SourceSilent, source, detail, since, figures=figures)

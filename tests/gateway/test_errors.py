@@ -38,7 +38,7 @@ def test_the_tree_that_is_drawn_is_the_tree_that_is() -> None:
     assert drawn_tree() == real_tree()
 
 
-STATUS_AND_EXIT = {
+STATUS_AND_EXIT: dict[type[GatewayError], tuple[int, ExitCode]] = {
     errors.GatewayError: (500, ExitCode.FAILED),
     errors.SettingsError: (500, ExitCode.USAGE),
     errors.InvalidInput: (422, ExitCode.INVALID_INPUT),
