@@ -41,7 +41,7 @@ from gateway.operations.people import Authenticator
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook, load_rules
 from gateway.operations.signing import Signing, token_config
-from gateway.operations.watches import watch_broker, watch_clock
+from gateway.operations.watches import watch_broker, watch_clock, watch_journal
 from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal_writer import open_journal_writer
@@ -206,6 +206,7 @@ class Parts:
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health)),
+                tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),

@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 GROUP_LIMIT: Final = 5000
 """Communications in one journal row at the most: bounds how long one commit holds the others up."""
 
+TROUBLE_SECONDS: Final = 30.0
+"""A failed commit is shown for so long unless another succeeds: where nothing comes to try it with, it is not known
+to fail any more, and somebody who waits for `/readyz` before sending again would wait for ever."""
 
 _COMMUNICATIONS: Final = {name.value: COMMUNICATIONS.labels(name) for name in CommunicationClass}
 
@@ -47,6 +50,7 @@ class Intake:
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
         self._deduplication = Deduplication(settings.deduplication_seconds)
+        self._trouble, self._failed_at = "", -math.inf
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -69,6 +73,11 @@ class Intake:
         done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(((), done))
         return done
+
+    @property
+    def trouble(self) -> str:
+        """Why the last commit failed; empty where it did not, or long ago."""
+        return self._trouble if time.monotonic() - self._failed_at < TROUBLE_SECONDS else ""
 
     def _add(self, change: int) -> None:
         self._queued += change
@@ -119,6 +128,7 @@ class Intake:
             except GatewayError as error:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 COMMIT_FAILURES.inc()
+                self._trouble, self._failed_at = error.message, time.monotonic()
                 _answer_all(answers, error)
                 return
         for done, taken in answers:
@@ -134,6 +144,7 @@ class Intake:
         started, now = time.perf_counter(), int(self._clock())
         row_id = await self._journal.append(group, now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
+        self._trouble = ""
         self._deduplication.remember(keys, now)
         return row_id
 

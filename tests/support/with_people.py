@@ -63,9 +63,14 @@ def people_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="adt-people-"))
     config = folder / "gateway.toml"
     write_settings(config, {})
-    tokens = asyncio.run(_add_people(config))
+    tokens = add_people(config)
     (folder / "var" / "access-tokens").write_text(json.dumps(tokens))
     return folder / "var"
+
+
+def add_people(config: Path) -> dict[str, str]:
+    """Add everybody to the store of these settings; return their access tokens."""
+    return asyncio.run(_add_people(config))
 
 
 async def _add_people(config: Path) -> dict[str, str]:
