@@ -5,6 +5,7 @@ import http.client
 import json
 import time
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.api import side_by_side, wait_for
 from tests.support.daemon import Daemon, ids
 from tests.support.duis_messages import firmware_request
 from tests.support.forwarding import MIB, connected, fresh, send, uncounted, wait_counted
+from tests.support.raw_adaptor import raw_adaptor
 
 
 @pytest.fixture
@@ -204,3 +206,42 @@ def test_an_orderly_stop_counts_what_was_passed_on(tmp_path: Path, adaptor: Test
         assert daemon.stop() == 0
         assert {answer.status for answer in answers} == {200}
         assert sorted(ids(daemon.journal())) == sorted(identity for identity, _ in sent)
+
+
+@pytest.mark.parametrize("size", [0, 12 * MIB])
+def test_a_black_hole_in_place_of_the_adaptor_is_504_and_counted(tmp_path: Path, size: int) -> None:
+    """It takes the connection and never reads: a large body does not even go out, and waits no longer for that."""
+    with raw_adaptor() as url:
+        settings = {"url": url, "authenticate": False, "timeout_seconds": 2}
+        with Daemon(tmp_path, token=False, forward=settings) as daemon:
+            identity, body = fresh()
+            body = body.ljust(size)
+            began = time.monotonic()
+            answer = send(daemon, body)
+            assert (answer.status, answer.code) == (504, "adaptor_timeout")
+            assert time.monotonic() - began < 8
+            wait_counted(daemon, identity)
+            assert daemon.metric("forwarded_total", "timeout") == 1
+            assert daemon.stranger().get("/readyz").status == 200
+
+
+GARBAGE: Final = {
+    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "bytes": bytes(range(256)) * 4,
+    "a status that is none": b"HTTP/1.1 abc OK\r\n\r\n",
+    "endless headers": b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 100_000 + b"\r\n\r\n",
+    "nothing": b"\r\n",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_in_place_of_an_answer_is_502_and_counted(tmp_path: Path, name: str) -> None:
+    with raw_adaptor(GARBAGE[name]) as url:
+        settings = {"url": url, "authenticate": False, "timeout_seconds": 2}
+        with Daemon(tmp_path, token=False, forward=settings) as daemon:
+            identity, body = fresh()
+            answer = send(daemon, body)
+            assert (answer.status, answer.code) == (502, "adaptor_unreachable")
+            wait_counted(daemon, identity)
+            assert "Traceback" not in daemon.log
+            assert daemon.metric("forwarded_total", "unreachable") == 1
