@@ -43,7 +43,7 @@ from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
 from gateway.operations.usage import Usage
-from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock
+from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
 from gateway.settings import Settings
 from gateway.sight import Sight
 from gateway.store.database import Database
@@ -199,6 +199,7 @@ class Parts:
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
+                tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),

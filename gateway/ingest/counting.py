@@ -22,6 +22,7 @@ from gateway.store.journal import (
     Counted,
     JournalRow,
     Observation,
+    latest_arrival,
     newest_group,
     prune_journal,
     read_counted,
@@ -90,11 +91,12 @@ class Counting:
         async with self._database.read() as connection:
             self._thresholds = await thresholds_in_force(connection)
             newest = await newest_group(connection)
+            latest = await latest_arrival(connection, now + LATENESS)
             self._counted = await read_counted(connection)
             episodes = await read_open_episodes(connection, self._counted.evaluated_at - LATENESS)
             forecasts = [forecast.state for forecast in await read_forecasts(connection)]
         since = (now if newest is None else min(now, newest.received_at)) - self._horizon(self._thresholds)
-        reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
+        reached = max(now if newest is None else newest.received_at, latest, self._counted.evaluated_at)
         if reached > now + LATENESS:
             self.was_ahead = reached - now
             log.error("clock_was_ahead", seconds=self.was_ahead)

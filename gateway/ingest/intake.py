@@ -27,6 +27,9 @@ GROUP_LIMIT: Final = 5000
 
 GATHER_SECONDS: Final = 0.003
 """How long a commit lets others join at the most, while they keep coming."""
+TROUBLE_SECONDS: Final = 30.0
+"""A failed commit is shown for so long unless another succeeds: where nothing comes to try it with, it is not known
+to fail any more, and somebody who waits for `/readyz` before sending again would wait for ever."""
 
 _COMMUNICATIONS: Final = {name.value: COMMUNICATIONS.labels(name) for name in CommunicationClass}
 
@@ -62,6 +65,7 @@ class Intake:
         """Groups that the journal did not take since the start."""
         self.refused = Refused()
         """What this process has refused because the queue was full."""
+        self._trouble, self._failed_at = "", -math.inf
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -87,6 +91,11 @@ class Intake:
         done: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(((), done))
         return done
+
+    @property
+    def trouble(self) -> str:
+        """Why the last commit failed; empty where it did not, or long ago."""
+        return self._trouble if time.monotonic() - self._failed_at < TROUBLE_SECONDS else ""
 
     def _add(self, change: int) -> None:
         self._queued += change
@@ -151,6 +160,7 @@ class Intake:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 COMMIT_FAILURES.inc()
                 self.failed += 1
+                self._trouble, self._failed_at = error.message, time.monotonic()
                 _answer_all(answers, error)
                 return
         for done, taken in answers:
@@ -167,6 +177,7 @@ class Intake:
         started, now = time.perf_counter(), int(self._clock())
         row_id = await self._journal.append(group, now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
+        self._trouble = ""
         self._deduplication.remember(keys, now)
         return row_id
 

@@ -20,6 +20,8 @@ WRITER_LOCK: Final = 0x4144_5447
 LOCK_MILLISECONDS: Final = 5000
 """How long a transaction waits for the lock of another process."""
 
+ANSWER_SECONDS: Final = 10.0
+"""How long a PostgreSQL server may take to be reached and to answer: one that hangs holds nobody up for ever."""
 
 PRAGMAS: Final = (
     f"busy_timeout={LOCK_MILLISECONDS}",
@@ -101,7 +103,7 @@ async def _translated() -> AsyncIterator[None]:
 def unavailable(cause: BaseException) -> Unavailable:
     """Return what callers get where the database did not do its part."""
     # PostgreSQL's further lines may hold the row itself.
-    first_line = str(cause).partition("\n")[0]
+    first_line = str(cause).partition("\n")[0] or "no answer in time"
     msg = f"the database did not do its part: {type(cause).__name__}: {first_line}"
     remedy = "Look at the disk, the database and what else uses it; then repeat."
     return Unavailable("store_unavailable", msg, remedy)
@@ -131,7 +133,11 @@ def open_database(settings: Settings) -> Database:
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"server_settings": session},
+            connect_args={
+                "server_settings": session,
+                "timeout": ANSWER_SECONDS,
+                "command_timeout": ANSWER_SECONDS,
+            },
         )
     )
 

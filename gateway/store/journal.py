@@ -60,6 +60,15 @@ async def newest_group(connection: AsyncConnection) -> JournalRow | None:
     return JournalRow(row.id, row.received_at, _decode(row.content)) if row else None
 
 
+async def latest_arrival(connection: AsyncConnection, until: int) -> int:
+    """Return when the last group up to second *until* arrived; 0 where there is none.
+
+    That need not be the newest group: while the clock was set back, later ones were given earlier times.
+    """
+    query = select(func.max(journal.c.received_at)).where(journal.c.received_at <= until)
+    return (await connection.execute(query)).scalar_one() or 0
+
+
 async def count_groups(connection: AsyncConnection) -> int:
     """Return how many groups there are, told by their numbers: to count them would read them all."""
     query = select(func.min(journal.c.id), func.max(journal.c.id))
