@@ -21,28 +21,25 @@ from thresholds.breach import (
     Replaced,
     change_second,
 )
+from thresholds.cells import Sum
+from thresholds.kind import Counts, Kind
 from thresholds.model import (
     ALL,
     ANY_SERVICE,
     DEVICES,
     Communication,
-    CommunicationClass,
     Threshold,
     ThresholdKey,
     UserId,
 )
 from thresholds.outlook import ForecastChange, ForecastWithdrawn, OpenForecast, Outlook
-from thresholds.schedule import NEVER, Schedule, make_schedule
+from thresholds.schedule import NEVER, schedules_of
 from thresholds.watch import Watch
-from thresholds.window import LATENESS
+from thresholds.window import LATENESS, Window
 
 MATCH_CACHE_SIZE: Final = 16_384
 """Distinct kinds of communication whose watches are remembered: 10 users send about 4 000 kinds. Values of
 headers are hostile, so the cache starts again when it is full."""
-
-Kind = tuple[UserId, CommunicationClass, str, str]
-"""Originator, class, service reference and service reference variant: all that decides what a communication
-touches."""
 
 Touched = tuple[tuple[Watch, ...], tuple[Watch, ...]]
 """The watches that count messages of a kind, and those that count the devices they name."""
@@ -63,7 +60,7 @@ class Monitor:
     def __init__(self, thresholds: Iterable[Threshold], now: int, warn_seconds: int = 0) -> None:
         self._now = now
         self._outlook = Outlook(warn_seconds)
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         self._watches = {key: Watch(key, schedule, now) for key, schedule in schedules.items()}
         self._open: dict[Watch, None] = {}
         self._unevaluated: dict[Watch, None] = {}
@@ -84,7 +81,11 @@ class Monitor:
         changes = self.advance(now) if now > self._now else ()
         now = self._now
         second = observed_at if now - LATENESS <= observed_at <= now else now
-        result = _ON_TIME if second == observed_at else _UNCHANGED[_placement(observed_at, now)]
+        result = (
+            _ON_TIME
+            if second == observed_at
+            else _UNCHANGED[Placement.FUTURE if observed_at > now else Placement.LATE]
+        )
         kind = (
             communication.originator,
             communication.communication_class,
@@ -117,14 +118,17 @@ class Monitor:
             self._now = now
         return tuple(sorted(changes, key=change_second)) if changes else ()
 
-    def replace(self, thresholds: Iterable[Threshold], now: int) -> Replaced:
+    def replace(
+        self, thresholds: Iterable[Threshold], now: int, prepared: "Monitor | None" = None
+    ) -> Replaced:
         """Put another set of thresholds in force.
 
         Windows whose key stays keep counts and episodes; those whose key is gone are dropped and their open
-        episodes end. Windows of new keys start empty: `seed` them, then `advance`.
+        episodes end. Windows of new keys are those of *prepared*, a monitor of the new keys that was loaded
+        aside and is not used again; without it they start empty: `seed` them. Then `advance`.
         """
         changes = list(self.advance(now))
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         for key in sorted(self._watches.keys() - schedules.keys()):
             changes += self._watches[key].withdraw(self._now)
         watches = {}
@@ -132,6 +136,9 @@ class Monitor:
             watch = watches[key] = self._watches.get(key) or Watch(key, schedule, self._now)
             if key in self._watches:
                 changes += watch.replace(schedule, self._now)
+            elif prepared and (window := prepared.window(key)):
+                watch.window = window
+                self._unevaluated[watch] = self._active[watch] = None
         added = tuple(schedules.keys() - self._watches.keys())
         self._watches = watches
         self._open = {watch: None for watch in watches.values() if watch.is_open}
@@ -152,6 +159,32 @@ class Monitor:
                 if more and (only is None or watch.key in only):
                     watch.window.add(min(second, self._now), more, self._now)
                     self._unevaluated[watch] = None
+
+    def load(self, first_second: int, step: int, counts: Iterable[Counts]) -> None:
+        """Add many earlier communications at once, as `seed` would: *counts* for each *step* seconds.
+
+        They go to the windows that count by the second (*step* 1) or by the minute (60) alone; a step whose
+        bucket the ring holds no longer is left out.
+        """
+        sums: defaultdict[Watch, Sum] = defaultdict(Sum)
+        for kind, *both in counts:
+            for watches, values in zip(self._match(kind), both, strict=True):
+                for watch in watches:
+                    if watch.window.resolution == step:
+                        sums[watch].add(values)
+        for watch, total in sums.items():
+            watch.window.load(first_second, total.values(), self._now)
+            self._unevaluated[watch] = None
+
+    def window(self, key: ThresholdKey) -> Window | None:
+        """Return the window of *key*, for a monitor that adopts it."""
+        watch = self._watches.get(key)
+        return watch.window if watch else None
+
+    def reach(self, kind: Kind, step: int) -> int:
+        """Return how long the longest period is that counts *kind* by *step* seconds; 0 where none does."""
+        found = (watch for watches in self._match(kind) for watch in watches)
+        return max((w.key.period_seconds for w in found if w.window.resolution == step), default=0)
 
     def restore(self, episodes: Iterable[OpenEpisode]) -> tuple[Change, ...]:
         """Go on with the episodes of an earlier run; return the end of the open ones whose key is gone.
@@ -262,15 +295,3 @@ class Monitor:
         self._active.update(dict.fromkeys((*messages, *devices)))
         self._touched[kind] = messages, devices
         return messages, devices
-
-
-def _placement(observed_at: int, now: int) -> Placement:
-    return Placement.FUTURE if observed_at > now else Placement.LATE
-
-
-def _schedules(thresholds: Iterable[Threshold]) -> dict[ThresholdKey, Schedule]:
-    """Group *thresholds* by what they count."""
-    rows: defaultdict[ThresholdKey, list[Threshold]] = defaultdict(list)
-    for threshold in thresholds:
-        rows[threshold.key].append(threshold)
-    return {key: make_schedule(group) for key, group in rows.items()}

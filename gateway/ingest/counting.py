@@ -26,8 +26,9 @@ from gateway.store.journal import (
 )
 from gateway.store.thresholds import thresholds_in_force
 from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate
+from thresholds.kind import Kind
 from thresholds.model import Level, Threshold, ThresholdKey
-from thresholds.monitor import Kind, Monitor
+from thresholds.monitor import Monitor
 from thresholds.window import LATENESS
 
 log = structlog.get_logger(__name__)
