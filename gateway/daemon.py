@@ -25,6 +25,7 @@ from gateway.errors import Conflict
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.drop_folder import DropFolder
+from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
@@ -141,9 +142,10 @@ class Parts:
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring)
         horizon = settings.ingest.deduplication_seconds
-        self._counting = Counting(database, recorder, self.health, clock, horizon)
+        self._counting = Counting(database, recorder, self.health, clock)
+        self._folding = Folding(database, self._counting, horizon, settings.history.days, clock)
         self._journal = open_journal_writer(database)
-        self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
+        self.intake = Intake(database, self._journal, self._counting, settings.ingest, clock)
         self._receiver = Receiver(self.intake, rules.current.catalogue.classify, clock)
         self._not_counted = NotCounted(database, clock)
         self._passed_on: PassedOn | None = None
@@ -207,6 +209,7 @@ class Parts:
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),

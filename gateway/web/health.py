@@ -4,8 +4,9 @@ from aiohttp import web
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.errors import GatewayError
-from gateway.metrics import ALERTS_WAITING, FILES, JOURNAL_GROUPS, REGISTRY
+from gateway.metrics import ALERTS_WAITING, DIGESTS, FILES, JOURNAL_GROUPS, REGISTRY
 from gateway.store.adt_files import FileState, count_files
+from gateway.store.digests import count_digests
 from gateway.store.journal import count_groups
 from gateway.store.outbox import count_waiting
 from gateway.web.answers import json_answer
@@ -41,11 +42,13 @@ async def _look_at_store(services: Services) -> None:
             waiting = await count_waiting(connection)
             files = await count_files(connection)
             groups = await count_groups(connection)
+            digests = await count_digests(connection)
     except GatewayError as error:
         services.health.report("store", works=False, detail=error.message)
         return
     services.health.report("store", works=True)
     JOURNAL_GROUPS.set(groups)
+    DIGESTS.set(digests)
     for channel in services.channels:
         ALERTS_WAITING.labels(channel).set(waiting.get(channel, 0))
     for state in FileState:
