@@ -31,7 +31,7 @@ from gateway.store.digests import (
     read_places,
 )
 from gateway.store.history import DAY, Minutes, prune_history, set_minutes
-from gateway.store.journal import JournalRow, oldest_received, prune_journal, read_journal
+from gateway.store.journal import JournalRow, newest_group, oldest_received, prune_journal, read_journal
 from gateway.store.tallies import Tallies
 from thresholds.window import LATENESS, SECOND_RESOLUTION_LIMIT
 
@@ -158,10 +158,10 @@ class Folding:
         """
         async with self._database.read() as connection:
             folded = await read_folded(connection)
-            received = await newest_received(connection)
-        if received is None:
+            newest = await newest_group(connection)
+        if newest is None:
             return
-        now = min(received, int(self._clock()))
+        now = min(newest.received_at, int(self._clock()))
         await self._repeat(lambda: self._prune_journal(folded, now))
         await self._repeat(lambda: prune_digests(self._database, now - self._digest_seconds, 1))
         first_day = now // DAY - self._days

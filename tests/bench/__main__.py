@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tests.bench.figure import Figure
 
-BENCHMARKS = ("duis", "adt_check", "counting", "http", "signing", "startup")
+BENCHMARKS = ("duis", "adt_check", "counting", "http", "signing", "startup", "restart", "memory")
 
 
 def main(names: list[str]) -> int:
