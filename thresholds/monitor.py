@@ -168,9 +168,10 @@ class Monitor:
         """
         sums: defaultdict[Watch, Sum] = defaultdict(Sum)
         for kind, *both in counts:
-            for watches, values in zip(self._match(kind), both, strict=True):
+            for watches, values in zip(self._touched.get(kind) or self._match(kind), both, strict=True):
                 for watch in watches:
-                    if watch.window.resolution == step:
+                    window = watch.window
+                    if window.resolution == step and window.holds(first_second + len(values) * step):
                         sums[watch].add(values)
         for watch, total in sums.items():
             watch.window.load(first_second, total.values(), self._now)

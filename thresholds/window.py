@@ -96,6 +96,10 @@ class Window:
             self._put(first, values[done : done + end - first])
             done += end - first
 
+    def holds(self, second: int) -> bool:
+        """Tell whether the ring holds *second*, as of the last call, or a later one."""
+        return second // self.resolution > self._head - self._size
+
     def count(self, now: int) -> int:
         """Return the count at *now*, which is the time of the last call or later."""
         if now >= self._next:

@@ -168,13 +168,14 @@ class Store:
 
 def wait_ready(daemon: Daemon) -> None:
     """Return as soon as /readyz says so."""
-    while True:
+    while daemon.process is not None and daemon.process.poll() is None:
         time.sleep(0.01)
         address = daemon.data / "address"
         if address.exists():
             with urllib.request.urlopen(address.read_text().strip() + "/readyz") as answer:
                 if json.load(answer)["ready"]:
                     return
+    raise RuntimeError(daemon.log)
 
 
 def start(daemon: Daemon) -> float:
