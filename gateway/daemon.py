@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import fcntl
+import gc
 import math
 import os
 import resource
@@ -181,7 +182,12 @@ class Parts:
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
-        await self.intake.recover(since)
+        gc.disable()  # millions of new values, none of them garbage: looking at them takes a fifth of the time
+        try:
+            await self.intake.recover(since)
+        finally:
+            gc.freeze()
+            gc.enable()
 
     async def close(self) -> None:
         """Give back what was opened."""
