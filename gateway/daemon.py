@@ -36,6 +36,7 @@ from gateway.mqtt import Broker
 from gateway.operations.delivery import Delivery
 from gateway.operations.durable import log_durable
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
@@ -174,6 +175,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=Incidents(database, settings.instance, names, self._ring, clock),
+            history=History(database, self._counting),
             health=self.health,
             adaptor=self._adaptor,
             channels=names,

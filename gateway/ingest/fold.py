@@ -9,7 +9,7 @@ import structlog
 from gateway.ingest.deduplication import fingerprint, packed
 from gateway.store.digests import Digest
 from gateway.store.journal import JournalRow
-from gateway.store.places import Place, pack, place
+from gateway.store.places import Place, not_before, pack, place
 from thresholds.kind import Kind
 from thresholds.model import CommunicationClass
 
@@ -79,8 +79,8 @@ class Fold:
         A place whose minute is in the history already (a clock was set back) counts in the first that is not.
         """
         counts: Counter[Place] = Counter()
-        for (kind, second, devices), n in self._counts.items():
-            counts[kind, max(second, self._history_until), devices] += n
+        for found, n in not_before(self._history_until, self._counts):
+            counts[found] += n
         seconds = [second for _, second, _ in counts] or [self._received[-1]]
         return Digest(
             journal_id=self._last,

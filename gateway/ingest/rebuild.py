@@ -17,7 +17,7 @@ from gateway.store.digests import (
 )
 from gateway.store.history import DAY, cut_history, decode_day, read_day
 from gateway.store.journal import JournalRow, read_journal
-from gateway.store.places import Place, place
+from gateway.store.places import Place, not_before, place
 from gateway.store.tallies import Tallies
 from thresholds.kind import Counts, Kind
 from thresholds.monitor import Monitor
@@ -58,7 +58,7 @@ class Rebuild:
         minutes: Tallies[Kind] = Tallies(oldest, now + 1, 60, since=until, kept=True)
         await self._load_history(until, kinds)
         await self._add_digests(folded, seconds, minutes, kinds)
-        await self._add_journal(folded.journal_id, last, seconds, minutes, seen)
+        await self._add_journal(folded, last, seconds, minutes, seen)
         for tallies in (seconds, minutes):
             await asyncio.to_thread(self._monitor.load, tallies.first, tallies.step, tallies.items())
 
@@ -112,20 +112,20 @@ class Rebuild:
 
     async def _add_journal(
         self,
-        after: int,
+        folded: Folded,
         last: int,
         seconds: Tallies[Kind],
         minutes: Tallies[Kind],
         seen: Callable[[JournalRow], None],
     ) -> None:
         counts: Counter[Place] = Counter()
-        async for row in read_journal(self._database, after, last):
+        async for row in read_journal(self._database, folded.journal_id, last):
             seen(row)
             counts.update(map(place, row.observations))
         for kind in {kind for kind, _, _ in counts} - self._reach.keys():
             self._note(kind)
         seconds.add_counts(counts.items(), self._by_second)
-        minutes.add_counts(counts.items(), self._by_minute)
+        minutes.add_counts(not_before(folded.history_until, counts), self._by_minute)
 
 
 async def forget_future(database: Database, now: int) -> None:

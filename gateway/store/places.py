@@ -3,7 +3,7 @@
 import zlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -34,6 +34,12 @@ def place(observation: Observation) -> Place:
     )
     second = observed if received - LATENESS <= observed <= received else received
     return kind, second, sent.devices
+
+
+def not_before(second: int, counts: Counter[Place]) -> Iterator[tuple[Place, int]]:
+    """Yield *counts*, none placed before *second*: that minute is in the history, because a clock was set back."""
+    for (kind, placed, devices), n in counts.items():
+        yield (kind, max(second, placed), devices), n
 
 
 class Packed(msgspec.Struct, frozen=True, array_like=True):

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.web import files, forward, health, monitoring
+from gateway.web import files, forward, health, history, monitoring
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,6 +62,7 @@ ROUTES: Final = (
     Route("POST", _FILE + "/acknowledge", files.acknowledge, Action.ACKNOWLEDGE_FILE, body=_JSON),
     Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING),
     Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING),
+    Route("GET", "/api/v1/history", history.history, Action.READ_MONITORING),
     Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING),
     Route("POST", _INCIDENT + "/close", monitoring.close_incident, Action.CLOSE_INCIDENT, body=_JSON),

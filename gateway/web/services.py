@@ -11,6 +11,7 @@ from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.people import Authenticator
@@ -33,6 +34,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    history: History
     health: Health
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""

@@ -110,9 +110,10 @@ class Store:
             " submitted_by, submitted_at, approved_by, in_force_at)"
             " VALUES ('bench.csv', 'adt-1', '', '', 0, 0, 'in force', 'alice', 0, 'bob', 0)"
         )
-        keys = [
+        keys: list[tuple[str, str, str, str, int]] = [
             (user, name, variant, *period) for user, name, _, variant in self._kinds for period in PERIODS
         ]
+
         keys += [(user, "ALL", "*", *MONTH) for user in USERS]
         self._database.executemany(
             "INSERT INTO thresholds (file_id, line, user_id, communication, service, period, period_seconds,"

@@ -35,6 +35,7 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/adt-files/{number}/acknowledge"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
     ("get", "/api/v1/thresholds"): EVERYBODY,
     ("get", "/api/v1/rates"): EVERYBODY,
+    ("get", "/api/v1/history"): EVERYBODY,
     ("get", "/api/v1/incidents"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),

@@ -1,6 +1,7 @@
 """However the journal is folded, kept as history, pruned and read again: every count stays what it was."""
 
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -19,6 +20,7 @@ from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.recorder import Recorder
 from gateway.settings import Ingest
+from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database, inserted_id
 from gateway.store.digests import read_folded, read_kinds
 from gateway.store.journal import Observation, read_journal
@@ -27,7 +29,7 @@ from gateway.store.schema import adt_files, digests, history, journal
 from gateway.store.thresholds import insert_thresholds, supersede_users
 from tests.support.databases import opened, store_settings
 from tests.support.duis_messages import request_id
-from tests.support.mixed import SENT
+from tests.support.mixed import SENT, kind
 from tests.support.oracle import USER
 from tests.support.rows import make_threshold
 from tests.support.traffic import communication
@@ -64,6 +66,8 @@ class Gateway:
         self.database = database
         self.whole = Monitor((*OLD, *NEW), START)
         """Counts the same, with every threshold from the start, and never restarts."""
+        self.sent: Counter[tuple[CommunicationClass, str, int, int]] = Counter()
+        """Where each communication counts in the history: class, variant, second, devices."""
         self._horizon = horizon
         self._counters = itertools.count(1)
         self._make()
@@ -98,6 +102,7 @@ class Gateway:
         group = [self.observation(late, *each) for each in sent]
         row_id = await self._journal.append(group, self.now)
         await self.counting.count(group, row_id)
+        self.sent.update((name, variant, self.now - late, devices) for name, variant, devices in sent)
         for each in group:
             self.whole.observe(each.communication, self.now - late, self.now)
 
@@ -141,6 +146,21 @@ class Gateway:
         wanted = {rate.key: rate.count for rate in self.whole.rates() if rate.key in found}
         assert found == wanted
         assert len(found) >= len(OLD)
+
+    async def check_history(self) -> None:
+        """Compare the history of each minute with what was sent."""
+        first, end = START // DAY * DAY - DAY, (self.now // DAY + 1) * DAY
+        for communication_class, service in ((ALL, "*"), ("SR", "4.1"), (DEVICES, "*"), (DEVICES, "4.1.1")):
+            for step in (60, HOUR, DAY):
+                stretch = Stretch(USER, communication_class, service, first, end, step)
+                found = await read_counts(self.database, stretch, self.counting.counted_row)
+                wanted = [0] * ((end - first) // step)
+                for (name, variant, second, devices), n in self.sent.items():
+                    if stretch.holds(kind(name, variant)):
+                        wanted[(second - first) // step] += n * (
+                            devices if communication_class == DEVICES else 1
+                        )
+                assert found == wanted
 
     async def count_rows(self) -> tuple[int, int, int]:
         """Return how many rows of the journal, digests and days of kinds there are."""
@@ -186,6 +206,7 @@ async def test_no_fold_no_prune_no_restart_and_no_new_threshold_changes_a_count(
         for name, *arguments in (*steps, ("restart",), ("replace", 3)):
             await getattr(gateway, name)(*arguments)
             gateway.check()
+        await gateway.check_history()
 
 
 async def long_life(gateway: Gateway) -> None:
@@ -207,6 +228,7 @@ async def test_after_days_the_journal_is_short_and_a_restart_counts_the_same(dat
         assert groups <= 2
         assert digested <= 3
         assert 9 <= days <= 12
+        await gateway.check_history()
         await gateway.restart()
         gateway.check()
         await gateway.replace(3)
