@@ -12,7 +12,7 @@ import structlog
 
 from gateway import systemd, tasks
 from gateway.alerts.candidate import Candidates
-from gateway.alerts.channels import Channel, FileChannel, MqttChannel
+from gateway.alerts.channels import MqttChannel, open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
@@ -20,6 +20,7 @@ from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.drop_folder import DropFolder
+from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
@@ -31,6 +32,7 @@ from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
@@ -85,17 +87,18 @@ class Parts:
             if settings.mqtt
             else None
         )
-        channels = _channels(settings, self._broker)
+        channels = open_channels(settings.alerts, self._broker)
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
         live = Live()
         candidates = Candidates(settings.instance, names, self._ring, live)
         self._conditions = Conditions(database, candidates, clock)
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
-        horizon, warn = settings.ingest.deduplication_seconds, settings.forecast.warn_seconds
-        self._counting = Counting(database, recorder, self.health, clock, horizon, warn)
+        warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
+        self._counting = Counting(database, recorder, self.health, clock, warn)
+        self._folding = Folding(database, self._counting, horizon, settings.history.days, clock)
         self._journal = open_journal_writer(database)
-        self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
+        self.intake = Intake(database, self._journal, self._counting, settings.ingest, clock)
         classify = rules.current.catalogue.classify
         self._receivers = {source: Receiver(self.intake, classify, clock) for source in SOURCES}
         self._not_counted = NotCounted(database, self._conditions, clock)
@@ -147,6 +150,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=incidents,
+            history=History(database, self._counting),
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -202,6 +206,7 @@ class Parts:
                 tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
+                tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
@@ -285,12 +290,3 @@ async def open_parts(
     finally:
         if token is not None:
             await token.close()
-
-
-def _channels(settings: Settings, broker: Broker | None) -> list[Channel]:
-    channels: list[Channel] = []
-    if settings.alerts.file:
-        channels.append(FileChannel(settings.alerts.file))
-    if broker and settings.alerts.mqtt:
-        channels.append(MqttChannel(broker))
-    return channels

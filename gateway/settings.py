@@ -121,6 +121,12 @@ class Ingest(Section):
     )
 
 
+class History(Section):
+    """The counts of the past, by the minute."""
+
+    days: int = Field(397, ge=32, le=3660, description="How many days of counts by the minute are kept.")
+
+
 class AdtFiles(Section):
     """ADT files and what is done with them."""
 
@@ -171,6 +177,7 @@ class Settings(BaseSettings):
     mqtt: Mqtt | None = Field(None, description="Without it nothing is received or sent over MQTT.")
     alerts: Alerts = Alerts()
     ingest: Ingest = Ingest()
+    history: History = History()
     forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
     forecast: Forecast = Forecast()

@@ -13,10 +13,12 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.counting import Counting
-from gateway.ingest.deduplication import Deduplication, fingerprint
+from gateway.ingest.deduplication import Deduplication, kept_seconds, unpacked
 from gateway.metrics import COMMIT_FAILURES, COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUE_LIMIT, QUEUED
 from gateway.settings import Ingest
-from gateway.store.journal import Observation
+from gateway.store.database import Database
+from gateway.store.digests import read_fingerprints, read_folded, received_from
+from gateway.store.journal import JournalRow, Observation
 from gateway.store.journal_writer import JournalWriter
 from thresholds.model import CommunicationClass
 
@@ -51,14 +53,17 @@ class Refused(msgspec.Struct, frozen=True):
 class Intake:
     """Takes deliveries from every source; `take` returns when they are on disk."""
 
-    def __init__(self, journal: JournalWriter, counting: Counting, settings: Ingest, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, journal: JournalWriter, counting: Counting, settings: Ingest, clock: Clock
+    ) -> None:
+        self._database = database
         self._journal = journal
         self._counting = counting
         self._settings = settings
         self._clock = clock
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
-        self._deduplication = Deduplication(settings.deduplication_seconds)
+        self._deduplication = Deduplication(settings.deduplication_seconds, 0)
         self.counted = 0
         """Communications counted since the start."""
         self.failed = 0
@@ -102,16 +107,26 @@ class Intake:
         QUEUED.set(self._queued)
 
     async def recover(self, unfinished_since: float = math.inf) -> None:
-        """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`.
+        """Rebuild the windows and the memory of what was counted from the store; call once, before `run`.
 
         What was counted since *unfinished_since* (seconds) is remembered from now on: it will be handed in
         again, however long the gateway was away.
         """
-        now = int(self._clock())
-        async for row in self._counting.recover():
-            keys = [fingerprint(observation.communication) for observation in row.observations]
+        now, horizon = int(self._clock()), self._settings.deduplication_seconds
+        async with self._database.read() as connection:
+            known = Deduplication(horizon, (await read_folded(connection)).seed)
+            since = min(now - kept_seconds(horizon), unfinished_since)
+            async for received_at, keys in read_fingerprints(connection, received_from(int(since))):
+                at = received_at if received_at < unfinished_since else max(now, received_at)
+                known.remember(unpacked(keys), at)
+        self._deduplication = known
+
+        def remember(row: JournalRow) -> None:
+            keys = [known.fingerprint(observation.communication) for observation in row.observations]
             at = row.received_at if row.received_at < unfinished_since else max(now, row.received_at)
-            self._deduplication.remember(keys, at)
+            known.remember(keys, at)
+
+        await self._counting.recover(remember)
 
     async def run(self) -> None:
         """Commit and count for ever: what arrives during one commit shares the next."""
@@ -146,7 +161,7 @@ class Intake:
         for observations, done in deliveries:
             before = len(fresh)
             for observation in observations:
-                key = fingerprint(observation.communication)
+                key = self._deduplication.fingerprint(observation.communication)
                 if key not in fresh and key not in self._deduplication:
                     fresh[key] = observation
             accepted = len(fresh) - before

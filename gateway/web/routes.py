@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.web import events, files, forward, health, monitoring
+from gateway.web import events, files, forward, health, history, monitoring
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,6 +65,7 @@ ROUTES: Final = (
     Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING),
     Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING),
     Route("GET", "/api/v1/events", events.events, Action.READ_MONITORING, content_type=events.CONTENT_TYPE),
+    Route("GET", "/api/v1/history", history.history, Action.READ_MONITORING),
     Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING),
     Route("POST", _INCIDENT + "/close", monitoring.close_incident, Action.CLOSE_INCIDENT, body=_JSON),

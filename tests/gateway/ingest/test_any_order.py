@@ -38,9 +38,9 @@ class Gateway:
         self.now = START
         self.database = database
         recorder = Recorder(database, "test", (), str, lambda: None)
-        self.counting = Counting(database, recorder, Health(), self._clock, 3600)
+        self.counting = Counting(database, recorder, Health(), self._clock)
         self.journal = open_journal_writer(database)
-        self.intake = Intake(self.journal, self.counting, Ingest(), self._clock)
+        self.intake = Intake(database, self.journal, self.counting, Ingest(), self._clock)
 
     def _clock(self) -> float:
         return float(self.now)
