@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import fcntl
-import gc
 import math
 import os
 import resource
@@ -30,6 +29,7 @@ from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
+from gateway.ingest.rebuild import without_collector
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
@@ -184,12 +184,8 @@ class Parts:
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
-        gc.disable()  # millions of new values, none of them garbage: looking at them takes a fifth of the time
-        try:
+        with without_collector():
             await self.intake.recover(since)
-        finally:
-            gc.freeze()
-            gc.enable()
 
     async def close(self) -> None:
         """Give back what was opened."""
