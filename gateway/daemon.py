@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import fcntl
-import gc
 import resource
 import signal
 import sys
@@ -60,8 +59,7 @@ async def _serve(
         stack.push_async_callback(database.close)
         await migrate(database)
         parts = await stack.enter_async_context(open_parts(settings, database, rules, clock))
-        with _no_collector():
-            await parts.recover()
+        await parts.recover()
         await parts.run(stop, announce, reload)
         await log_durable(database)
 
@@ -76,14 +74,3 @@ def _only_daemon(folder: Path) -> Iterator[None]:
             msg = f"another daemon works on {folder}"
             raise Conflict("daemon_running", msg, "Stop it first, or set another data_directory.") from None
         yield
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Make many values without looking for garbage among them, which would take a fifth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

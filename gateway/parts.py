@@ -24,6 +24,7 @@ from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
+from gateway.ingest.rebuild import without_collector
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
@@ -170,7 +171,8 @@ class Parts:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         self._passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
-        await self.intake.recover(since)
+        with without_collector():
+            await self.intake.recover(since)
         await self._conditions.recover()
         if ahead := self._counting.was_ahead:
             self._conditions.happened(clock_was_ahead(ahead, self._clock()))

@@ -1,5 +1,6 @@
 """However the journal is folded, kept as history, pruned and read again: every count stays what it was."""
 
+import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -353,9 +354,11 @@ async def test_a_history_step_that_was_cut_off_is_set_again(
     sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sqlite) as gateway:
-        for _ in range(5):
+        for turn in range(9):
             await gateway.send(0, (CommunicationClass.SR, "4.1.1", 2), (CommunicationClass.SPC, "7.2", 1))
             await gateway.wait(1000)
+            if turn == 4:
+                await gateway.remember()
         await gateway.fold()
         with monkeypatch.context() as patch:
             patch.setattr("gateway.ingest.folding.HISTORY_KINDS", 1)
@@ -369,3 +372,31 @@ async def test_a_history_step_that_was_cut_off_is_set_again(
         await gateway.prune()
         await gateway.restart()
         gateway.check()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(number=st.integers(0, 3), step=st.integers(0, 2), late=st.sampled_from([0, 20]), folds=st.booleans())
+async def test_traffic_goes_on_while_new_thresholds_are_loaded(
+    tmp_path_factory: pytest.TempPathFactory, number: int, step: int, late: int, folds: bool
+) -> None:
+    async with (
+        opened(store_settings(tmp_path_factory.mktemp("folding"))) as database,
+        running(database) as gateway,
+    ):
+        for _ in range(4):
+            await gateway.send(0, (CommunicationClass.SR, "4.1.1", 2), (CommunicationClass.SPC, "7.2", 1))
+            await gateway.wait(1000)
+        await gateway.remember()
+        during = 0
+        async with asyncio.TaskGroup() as group:
+            replacing = group.create_task(gateway.replace(number))
+            while not replacing.done():
+                await gateway.send(late, (CommunicationClass.SR, "4.1.1", 3))
+                await gateway.wait(step)
+                during += 1
+                if folds:
+                    await gateway.fold()
+                    await gateway.prune()
+        assert during >= 2, "nothing happened meanwhile"
+        gateway.check()
+        assert len(list(gateway.counting.rates())) > len(OLD)
