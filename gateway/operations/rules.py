@@ -71,7 +71,10 @@ def load_rules(settings: Settings) -> FileRules:
     try:
         profile = parse_profile(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ThresholdsError) as error:
-        msg = f"the profile {path} cannot be used: {error}"
-        raise SettingsError("profile_unusable", msg, "Mend it; see docs/file-profiles.md.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        msg = f"the profile {path} cannot be used: {why}"
+        raise SettingsError(
+            "profile_unusable", msg, "Correct it, or adt_files.profile; see docs/file-profiles.md."
+        ) from error
     users = {UserId(user.user_id.upper()): frozenset(user.roles) for user in settings.service_users}
     return FileRules(profile, load_catalogue(), users)
