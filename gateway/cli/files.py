@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, Refused, ask
-from gateway.cli.output import as_json, print_json, table, talk
+from gateway.cli.output import as_json, plural, print_json, table, talk
 from gateway.cli.reading import read_input
 from gateway.errors import ExitCode
 
@@ -39,7 +39,7 @@ def submit(file: Path, as_json: bool) -> int:
             show_faults(str(file), error.problem["faults"] + error.problem["warnings"])
             hidden = error.problem["fault_count"] - len(error.problem["faults"])
             if hidden:
-                talk(f"{file}: {hidden} more faults are not shown")
+                talk(f"{file}: {plural(hidden, 'more fault')} not shown")
         raise
     if not as_json:
         show_faults(str(file), answer.pop("warnings"))
