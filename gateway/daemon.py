@@ -42,6 +42,7 @@ from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook, load_rules
 from gateway.operations.signing import Signing, token_config
 from gateway.operations.watches import watch_broker, watch_clock
+from gateway.section import ADDRESS_FILE, http_address
 from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal_writer import open_journal_writer
@@ -52,9 +53,6 @@ from gateway.web.services import Services
 from hsm.token import Token
 
 log = structlog.get_logger(__name__)
-
-ADDRESS_FILE: Final = "address"
-"""In the data directory while the daemon runs: where it listens."""
 
 STOP_SECONDS: Final = 10.0
 """How long requests under way may take when the daemon stops."""
@@ -255,7 +253,7 @@ class Parts:
         try:
             await web.TCPSite(runner, http.host, http.port).start()
             host, port = runner.addresses[0][:2]
-            address = f"http://{host}:{port}"
+            address = http_address(host, port)
             unfinished = file.with_suffix(".unfinished")
             unfinished.write_text(address + "\n", encoding="ascii")
             unfinished.replace(file)

@@ -2,9 +2,13 @@
 
 import ipaddress
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+ADDRESS_FILE: Final = "address"
+"""In the data directory while the daemon runs: where it listens."""
 
 
 class Section(BaseModel):
@@ -56,3 +60,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def http_address(host: str, port: int) -> str:
+    """Return the URL of *host*, a name or an address, and *port*."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
