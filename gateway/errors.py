@@ -8,6 +8,7 @@ GatewayError
 ├── NotAuthenticated     nobody known asks
 ├── NotPermitted         this person may not do that
 ├── Conflict             it cannot be done in the present state
+├── StoreRefused         a rule of the database would have been broken; nothing was done
 ├── TokenUnavailable     the PKCS#11 token did not do its part
 └── Unavailable          a part of the gateway is busy or down; nothing was done
 """
@@ -86,6 +87,14 @@ class Conflict(GatewayError):
     """It cannot be done in the present state."""
 
     status = 409
+
+
+class StoreRefused(GatewayError):
+    """A rule of the database would have been broken; nothing was done, and a repeat would not help.
+
+    The gateway writes one transaction at a time and looks before it writes, so nobody else's write explains it:
+    it is a fault of the gateway (500), not of what was asked (409).
+    """
 
 
 class TokenUnavailable(GatewayError):

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.errors import GatewayError, TokenUnavailable, Unavailable
+from gateway.errors import GatewayError, StoreRefused, TokenUnavailable, Unavailable
 from gateway.operations.files import RefusedFile
 from gateway.web.answers import fault_list
 
@@ -42,6 +42,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             return problem(error.status, error.code, error.message, error.remedy, part="token")
         if isinstance(error, Unavailable):
             log.warning("request_not_served", path=request.path, code=error.code, error=error.message)
+        if isinstance(error, StoreRefused):
+            log.error("request_refused_by_store", path=request.path, error=error.message)  # noqa: TRY400 - the error says it all
         return problem(error.status, error.code, error.message, error.remedy)
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code:
