@@ -13,6 +13,7 @@ from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.metrics import LAST_TICK
+from gateway.operations.profiles import ProfileLost, rules_of
 from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
@@ -88,7 +89,7 @@ class InForce:
         for file in sorted(due, key=lambda file: (file.effective_from, file.id)):
             try:
                 await self._bring(file, now)
-            except StoreRefused as error:  # it would be refused again: what is in force stays
+            except (StoreRefused, ProfileLost) as error:  # it would be refused again: what is in force stays
                 await self._fail(file, error.message)
             self._stale = True
         coming = [file.effective_from for file in acknowledged if file.effective_from > now]
@@ -97,7 +98,7 @@ class InForce:
     async def _bring(self, file: StoredFile, now: int) -> None:
         async with self._database.read() as connection:
             content = await get_part(connection, file.id, "content") or b""
-        rules = self._rules.of(file.profile)
+            rules = await rules_of(connection, self._rules, file)
         check = await asyncio.to_thread(rules.check, file.name, content, file.submitted_at)
         if check.sha256 != file.sha256 or not check.accepted:
             await self._fail(file, _why_not(file, check))

@@ -13,6 +13,7 @@ from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
 from gateway.metrics import CERTIFICATE_EXPIRY, LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
+from gateway.operations.profiles import rules_of
 from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
@@ -80,14 +81,16 @@ class Signing:
     async def sign(self, file_id: int) -> StoredFile:
         """Sign an approved file; one that is signed already is returned as it is.
 
-        Raises `TokenUnavailable` with the token's own code: the file stays approved and can be signed later.
+        Raises `TokenUnavailable` with the token's own code, and `ProfileLost`: the file stays approved and can
+        be signed later.
         """
         async with self._signing:
             file, content = await self._begin(file_id)
-            if file.state is not FileState.APPROVED:
+            rules = self._rules.of(file.profile_sha256)
+            if file.state is not FileState.APPROVED or rules is None:
                 return file
             try:
-                artefact = await self._signature(content, self._container(file))
+                artefact = await self._signature(content, Container(rules.profile.container))
             except TokenUnavailable as error:
                 await self._failed(file, error)
                 raise
@@ -164,13 +167,11 @@ class Signing:
                         connection, Entry("system", "adt_file.failed", file.subject, {"reason": reason}), now
                     )
                     return await move_file(connection, file, FileState.FAILED, reason=reason), content
+                await rules_of(connection, self._rules, file)
                 detail = {"sha256": file.sha256, "approval_record": file.approval_record}
                 entry = Entry("system", "adt_file.signing", file.subject, detail)
                 await append_record(connection, entry, now)
         return file, content
-
-    def _container(self, file: StoredFile) -> Container:
-        return Container(self._rules.of(file.profile).profile.container)
 
     async def _signature(self, content: bytes, container: Container) -> SignedArtefact:
         """Ask the token, and believe only what verifies."""

@@ -110,13 +110,24 @@ async def test_new_files_are_checked_for_the_new_user_ids(running: Running) -> N
 
 
 async def test_files_on_their_way_keep_their_profile_but_not_the_user_ids(running: Running) -> None:
-    label = running.rules.current.profile.label
+    sha256 = running.rules.current.profile_sha256
     await running.change(CHANGES["adt_files.profile"], CHANGES["service_users"])
     assert running.rules.current.profile.id == "adt-2"
-    before = running.rules.of(label)
+    before = running.rules.of(sha256)
+    assert before is not None
     assert before.profile.id == "adt-1"
     assert list(before.service_users) == [OTHER]
-    assert running.rules.of(running.rules.current.profile.label) == running.rules.current
+    assert running.rules.of(running.rules.current.profile_sha256) == running.rules.current
+
+
+async def test_a_profile_that_was_edited_under_its_id_is_another_one(running: Running) -> None:
+    sha256 = running.rules.current.profile_sha256
+    profile = running.file.with_name("adt-1.toml")
+    profile.write_text(PROFILE_TEXT.replace('container = "cms-detached"', 'container = "cms-pem"'))
+    await running.change()
+    before = running.rules.of(sha256)
+    assert before is not None
+    assert (before.profile.container, running.rules.current.profile.container) == ("cms-detached", "cms-pem")
 
 
 async def test_a_profile_that_was_edited_in_its_place_is_read_anew(running: Running) -> None:
