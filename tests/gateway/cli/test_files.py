@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,28 @@ def test_a_level_that_is_passed_exits_with_4_and_is_told(
     shown = as_("ana", "incidents", "show", str(incident["id"]))
     assert shown.code == 0
     assert DEVICE_ID in shown.out
+    _check_page(incident, shown.out, number)
+    text = as_("adam", "rates").out.splitlines()
+    assert text[0].split("  ")[-1] == "state"
+    assert "time to breach" in text[0]
+    assert "passed" in text[1]  # what is nearest to its level comes first
     closed = as_("ana", "incidents", "close", str(incident["id"]), "--reason", "a test")
     assert (closed.code, closed.out) == (0, "")
     assert "closed" in as_("ana", "incidents").out
+    assert "by ana: a test" in as_("ana", "incidents", "show", str(incident["id"])).out
+
+
+def _check_page(incident: dict[str, Any], out: str, number: int) -> None:
+    """Compare the page of an incident with what the API says of it."""
+    title, _, *rest = out.splitlines()
+    assert title == f"Candidate incident {incident['id']}: {incident['title']}"
+    said = {line[:14].strip(): line[16:] for line in rest if not line.startswith(" ")}
+    assert said["state"] == "open"
+    assert said["opened"].endswith(" UTC")
+    assert said["count"] == "3 against the quarantine level of 2"
+    assert said["set by"].endswith(f"line 2 (ADT file {number})")
+    assert "submitted by alice, approved by bob" in out
+    assert said["in excess"] == "2 requests:"
+    assert said["audit record"] == str(incident["record"])
+    assert f"incidents close {incident['id']} --reason" in said["what to do"]
+    assert "{" not in out
