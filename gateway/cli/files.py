@@ -18,7 +18,9 @@ def _show(file: dict[str, Any], as_json: bool) -> None:
         print_json(file)
         return
     for name, value in file.items():
-        if value is not None and value != []:
+        if name == "signing_error" and value is not None:
+            print(f"{'not signed':>18}  {value['message']} [{value['code']}], tried {value['at']}")
+        elif value is not None and value != []:
             print(f"{name.replace('_', ' '):>18}  {value}")
 
 
@@ -66,7 +68,7 @@ def files(number: int | None, as_json: bool) -> None:
     rows = [
         [
             str(f["id"]),
-            f["state"],
+            f["state"] + (f" ({f['signing_error']['code']})" if f["signing_error"] else ""),
             f["name"],
             str(f["row_count"]),
             f["submitted_by"],

@@ -1,14 +1,17 @@
 """The one way to the token: a file that a second person approved, with a record before and after."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.record import Entry
+from gateway.audit.record import Content, Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
@@ -18,7 +21,7 @@ from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
-from gateway.store.audit_log import append_record
+from gateway.store.audit_log import append_record, newest_records
 from gateway.store.database import Database
 from hsm.config import TokenConfig
 from hsm.errors import CannotVerify, SignatureInvalid, TokenError
@@ -34,6 +37,9 @@ RETRY_SECONDS: Final = 30.0
 
 DESCRIBE_SECONDS: Final = 3600.0
 """How often it is looked when the certificate expires."""
+
+LOOKED_BACK: Final = 8
+"""Records of a file among which its last failure is: an attempt under way, or refused approvals, may follow it."""
 
 LONGEST_PAUSE: Final = 1800.0
 """The pause doubles up to this after each failure to sign: every attempt leaves audit records."""
@@ -53,6 +59,28 @@ def token_config(settings: TokenSettings, data_directory: Path) -> TokenConfig:
         token_serials=settings.serials,
         environment=environment,
     )
+
+
+class SigningError(msgspec.Struct, frozen=True):
+    """Why an approved file was not signed when it was last tried."""
+
+    code: str
+    message: str
+    at: str
+    """RFC 3339, UTC."""
+
+
+async def last_signing_error(connection: AsyncConnection, file: StoredFile) -> SigningError | None:
+    """Return why *file*, which waits for its signature, has none yet; None where it was not tried or needs none."""
+    if file.state is not FileState.APPROVED:
+        return None
+    for record in await newest_records(connection, file.subject, LOOKED_BACK):
+        # Whoever changed a record is named by the verification of the chain, not here.
+        with contextlib.suppress(msgspec.DecodeError):
+            content = msgspec.json.decode(record.body, type=Content)
+            if content.action == "adt_file.signing_failed":
+                return msgspec.convert(content.detail, SigningError)
+    return None
 
 
 class Signing:

@@ -121,6 +121,18 @@ def test_an_approval_without_a_token_exits_with_6(
     assert "[token_not_set]" in ran.err
     as_person(daemon, "adam")
     assert json.loads(run("files", "--json", number).out)["state"] == "approved"
+    assert json.loads(run("files", "--json", number).out)["signing_error"]["code"] == "token_not_set"
+    shown = next(
+        line for line in run("files", number).out.splitlines() if line.strip().startswith("not signed")
+    )
+    assert "no token is set [token_not_set], tried 2" in shown
+    listed = next(line for line in run("files").out.splitlines() if line.split()[0] == number)
+    assert "approved (token_not_set)" in listed
+    fetched = run("fetch", number, "-o", file.parent / "out")
+    assert (fetched.code, fetched.out) == (1, "")
+    assert "it is approved; it was not signed at " in fetched.err
+    assert "no token is set [token_not_set]" in fetched.err
+    assert list((file.parent / "out").iterdir()) == []
 
 
 @needs_softhsm
