@@ -88,7 +88,7 @@ def test_what_an_earlier_run_made_is_put_aside_and_said(
         (folder / "data" / "gateway.sqlite").write_text(content)
         (folder / "mine.txt").write_text("not of the demonstration")
         stage.clear()
-        kept = sorted((folder / "earlier").iterdir())[-1]
+        kept = max((folder / "earlier").iterdir())
         assert f"kept in {kept};" in capsys.readouterr().out
         assert (kept / "data" / "gateway.sqlite").read_text() == content
         assert not (folder / "data").exists()
