@@ -1,6 +1,6 @@
 """Requests in, thresholds, rates, incidents and the audit chain out."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -8,13 +8,22 @@ from aiohttp import web
 from gateway.access import Action
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
-from gateway.ingest.receive import NDJSON_BYTES
+from gateway.ingest.receive import NDJSON_BYTES, TakenLines
 from gateway.store.audit_log import PAGE, read_records
 from gateway.store.incidents import IncidentState
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
 from gateway.web.services import SERVICES
+from gateway.web.shapes import (
+    Rates,
+    Records,
+    ShownForecast,
+    ShownRate,
+    ShownRecord,
+    ShownThreshold,
+    Thresholds,
+)
 from thresholds.breach import Rate
 from thresholds.forecast import Forecast
 from thresholds.instant import format_instant
@@ -34,8 +43,7 @@ async def service_requests(request: web.Request) -> web.Response:
         return json_answer(await receiver.lines(await read_body(request, NDJSON_BYTES)), status=202)
     if request.content_type in {"application/xml", "text/xml"}:
         taken = await receiver.request(await read_body(request, DOCUMENT_MAX_BYTES))
-        answer = {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": []}
-        return json_answer(answer, status=202)
+        return json_answer(TakenLines(taken.accepted, taken.duplicate, []), status=202)
     raise web.HTTPUnsupportedMediaType(text="Send application/xml or application/x-ndjson.")
 
 
@@ -48,65 +56,59 @@ def _number(request: web.Request, name: str, default: int, highest: int) -> int:
     return int(text)
 
 
-def shown_threshold(threshold: Threshold) -> dict[str, Any]:
+def shown_threshold(threshold: Threshold) -> ShownThreshold:
     """Return a threshold as the API shows it."""
-    return {
-        "user_id": threshold.user_id,
-        "communication": threshold.communication,
-        "service": threshold.service,
-        "period": threshold.period.text,
-        "alignment": threshold.alignment,
-        "warning": threshold.warning,
-        "quarantine": threshold.quarantine,
-        "effective_from": format_instant(threshold.effective_from),
-        "effective_to": None if threshold.effective_to is None else format_instant(threshold.effective_to),
-        "file_id": threshold.file_id,
-        "line": threshold.line,
-    }
+    return ShownThreshold(
+        user_id=threshold.user_id,
+        communication=threshold.communication,
+        service=threshold.service,
+        period=threshold.period.text,
+        alignment=threshold.alignment,
+        warning=threshold.warning,
+        quarantine=threshold.quarantine,
+        effective_from=format_instant(threshold.effective_from),
+        effective_to=None if threshold.effective_to is None else format_instant(threshold.effective_to),
+        file_id=threshold.file_id,
+        line=threshold.line,
+    )
 
 
-def _shown_rate(rate: Rate) -> dict[str, Any]:
+def _shown_rate(rate: Rate) -> ShownRate:
     threshold = rate.threshold
-    return {
-        "user_id": rate.key.user_id,
-        "communication": rate.key.communication,
-        "service": rate.key.service,
-        "period": threshold.period.text if threshold else format_period(rate.key.period_seconds),
-        "alignment": rate.key.alignment,
-        "count": rate.count,
-        "state": rate.state,
-        "exception": rate.is_exception,
-        "warning": threshold and threshold.warning,
-        "quarantine": threshold and threshold.quarantine,
-        "headroom": rate.headroom(Level.QUARANTINE),
-        "time_to_breach": _shown_forecast(rate.time_to_breach(Level.QUARANTINE)),
-        "file_id": threshold and threshold.file_id,
-    }
+    return ShownRate(
+        user_id=rate.key.user_id,
+        communication=rate.key.communication,
+        service=rate.key.service,
+        period=threshold.period.text if threshold else format_period(rate.key.period_seconds),
+        alignment=rate.key.alignment,
+        count=rate.count,
+        state=rate.state,
+        exception=rate.is_exception,
+        warning=threshold.warning if threshold else None,
+        quarantine=threshold.quarantine if threshold else None,
+        headroom=rate.headroom(Level.QUARANTINE),
+        time_to_breach=_shown_forecast(rate.time_to_breach(Level.QUARANTINE)),
+        file_id=threshold.file_id if threshold else None,
+    )
 
 
-def _shown_forecast(forecast: Forecast) -> dict[str, Any]:
-    """Return when the quarantine level will be passed at the present slope: seconds from now."""
-    return {
-        "seconds": forecast.seconds,
-        "earliest": forecast.earliest,
-        "latest": forecast.latest,
-        "confidence": forecast.confidence,
-    }
+def _shown_forecast(forecast: Forecast) -> ShownForecast:
+    return ShownForecast(forecast.seconds, forecast.earliest, forecast.latest, forecast.confidence)
 
 
 async def thresholds(request: web.Request) -> web.Response:
     """List the thresholds in force, exceptions included."""
     (await asker(request)).require(Action.READ_MONITORING)
     found = request.app[SERVICES].counting.thresholds
-    return json_answer({"thresholds": [shown_threshold(threshold) for threshold in found]})
+    return json_answer(Thresholds([shown_threshold(threshold) for threshold in found]))
 
 
 async def rates(request: web.Request) -> web.Response:
     """List each count beside its threshold, nearest to its quarantine level first."""
     (await asker(request)).require(Action.READ_MONITORING)
     found = [_shown_rate(rate) for rate in request.app[SERVICES].counting.rates()]
-    found.sort(key=lambda rate: (rate["headroom"] is None, rate["headroom"]))
-    return json_answer({"rates": found})
+    found.sort(key=lambda rate: (rate.headroom is None, rate.headroom))
+    return json_answer(Rates(found))
 
 
 async def incidents(request: web.Request) -> web.Response:
@@ -159,9 +161,5 @@ async def audit(request: web.Request) -> web.Response:
     limit = _number(request, "limit", PAGE, PAGE)
     found = await read_records(request.app[SERVICES].database, after, limit)
     return json_answer(
-        {
-            "records": [
-                {"number": r.number, "body": r.body.decode(errors="replace"), "hash": r.hash} for r in found
-            ]
-        }
+        Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash) for r in found])
     )
