@@ -37,14 +37,14 @@ class Route(msgspec.Struct, frozen=True):
     action: Action | None
     """What the asker must be allowed; None for routes that anybody may read."""
     status: int = 200
-    or_status: int = 0
-    """Another status that comes with the same answer; 0 for none."""
     body: str = ""
     """Content types of the body, where it has one."""
     takes: type[msgspec.Struct] | None = None
     """What a JSON body is."""
     answers: type[msgspec.Struct] | str = ""
     """What the answer is: a type of JSON, or a content type; empty where it is the adaptor's."""
+    or_status: int = 0
+    """Another status that comes with the same answer; 0 for none."""
 
     @property
     def summary(self) -> str:

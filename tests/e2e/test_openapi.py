@@ -1,6 +1,7 @@
 """The description says what is taken and answered: real answers are what their schemas say."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from gateway.web.openapi import describe
+from gateway.web.routes import ROUTES
 from tests.support.adt import adt_text
 from tests.support.api import NDJSON, Answer, header_line, wait_for
 from tests.support.daemon import Daemon, row
@@ -66,8 +68,24 @@ def test_every_json_body_has_a_schema() -> None:
             contents += [answer.get("content", {}) for answer in operation["responses"].values()]
             for content in contents:
                 for kind, described in content.items():
-                    if kind.endswith("json") and not path.endswith(("openapi.json", "{part}")):
+                    if kind.endswith(("/json", "+json")) and not path.endswith(("openapi.json", "{part}")):
                         assert described["schema"], (method, path, kind)
+
+
+def test_every_status_is_one_and_every_body_names_its_content_types() -> None:
+    operations = [
+        (
+            route,
+            DESCRIPTION["paths"][re.sub(r"\{(\w+):.*?\}(?=/|$)", r"{\1}", route.path)][route.method.lower()],
+        )
+        for route in ROUTES
+    ]
+    for route, operation in operations:
+        assert all(status == "default" or status.isdecimal() for status in operation["responses"])
+        assert [*operation.get("requestBody", {}).get("content", {})] == route.body.split()
+    bodies = {route.path: route.body for route, _ in operations if route.method == "POST"}
+    assert bodies["/api/v1/service-requests"] == "application/xml application/x-ndjson"
+    assert bodies["/api/v1/adt-files"] == "text/csv"
 
 
 @needs_softhsm
