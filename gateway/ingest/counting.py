@@ -9,7 +9,7 @@ import stamina
 import structlog
 
 from gateway.clock import Clock
-from gateway.errors import Unavailable
+from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
 from gateway.ingest.aside import Aside
 from gateway.ingest.rebuild import Rebuild, forget_future
@@ -206,7 +206,9 @@ class Counting:
         is_open = frozenset(state.episode for state in open_episodes)
         if not (changes or excess or always) and is_open == self._recorded_open:
             return
-        async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
+        # A refusal is waited out too, for all to see: an end of the daemon would end what it passes on.
+        trouble = (Unavailable, StoreRefused)
+        async for attempt in stamina.retry_context(trouble, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
                     self.attempts += 1

@@ -23,6 +23,7 @@ from gateway.store.adt_files import (
 )
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
+from gateway.store.profiles import keep_profile
 from thresholds.adt_file import AdtCheck
 
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -77,10 +78,12 @@ class Files:
             if copy is not None:
                 msg = f"the same bytes are ADT file {copy.id} already ({copy.state}, by {copy.submitted_by})"
                 raise Conflict("adt_file_duplicate", msg, f"Look at it: adt-gateway files {copy.id}")
+            await keep_profile(connection, rules.profile_sha256, rules.profile_text, int(now))
             file_id = await insert_file(
                 connection,
                 name=name,
                 profile=rules.profile.label,
+                profile_sha256=rules.profile_sha256,
                 sha256=check.sha256,
                 content=data,
                 row_count=len(check.thresholds),
@@ -89,7 +92,13 @@ class Files:
                 submitted_at=int(now),
             )
             file = await get_file(connection, file_id)
-            detail = {"name": name, "sha256": file.sha256, "rows": file.row_count, "profile": file.profile}
+            detail = {
+                "name": name,
+                "sha256": file.sha256,
+                "rows": file.row_count,
+                "profile": file.profile,
+                "profile_sha256": file.profile_sha256,
+            }
             await self._record(connection, person.name, "submitted", file, now, detail)
         self._live.file(file)
         return file, check

@@ -85,6 +85,8 @@ adt_files = Table(
     Column("id", Number, primary_key=True),
     Column("name", String(200), nullable=False),
     Column("profile", String(64), nullable=False),
+    # The rules of a file are those of its submission, whatever profile is set later.
+    Column("profile_sha256", String(64)),
     Column("sha256", String(64), nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("row_count", Integer, nullable=False),
@@ -111,6 +113,14 @@ adt_files = Table(
     CheckConstraint(
         "state IN ('submitted','rejected','withdrawn') OR approved_by IS NOT NULL", name="approved_first"
     ),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("kept_at", BigInteger, nullable=False),
 )
 
 thresholds = Table(

@@ -13,12 +13,13 @@ from gateway.store.journal import count_groups
 from gateway.store.outbox import count_waiting
 from gateway.web.answers import json_answer
 from gateway.web.services import SERVICES, Services
+from gateway.web.shapes import Alive, Ready
 
 
 async def healthz(request: web.Request) -> web.Response:
     """Say that the daemon lives."""
     del request
-    return json_answer({"status": "alive"})
+    return json_answer(Alive())
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -26,8 +27,7 @@ async def readyz(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     await _look_at_store(services)
     ready = services.health.ready
-    body = {"ready": ready, "parts": services.health.parts}
-    return json_answer(body, status=200 if ready else 503)
+    return json_answer(Ready(ready, services.health.parts), status=200 if ready else 503)
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from gateway.store.counts import Stretch
 from gateway.web.answers import json_answer
 from gateway.web.auth import asker
 from gateway.web.services import SERVICES
+from gateway.web.shapes import History
 from thresholds.errors import InvalidValueError
 from thresholds.eui64 import parse_user_id
 from thresholds.instant import format_instant, parse_instant
@@ -33,15 +34,15 @@ async def history(request: web.Request) -> web.Response:
     stretch = _stretch(request)
     counts = await request.app[SERVICES].history.read(person, stretch)
     return json_answer(
-        {
-            "user_id": stretch.user_id,
-            "communication": stretch.communication,
-            "service": stretch.service,
-            "from": format_instant(stretch.first),
-            "to": format_instant(stretch.end),
-            "step": stretch.step,
-            "counts": counts,
-        }
+        History(
+            user_id=stretch.user_id,
+            communication=stretch.communication,
+            service=stretch.service,
+            first=format_instant(stretch.first),
+            end=format_instant(stretch.end),
+            step=stretch.step,
+            counts=counts,
+        )
     )
 
 
