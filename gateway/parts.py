@@ -23,19 +23,15 @@ from gateway.ingest.passed_on import PassedOn
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.mqtt import Broker
-from gateway.operations.accounts import Accounts
-from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
+from gateway.operations.entrance import Entrance
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
-from gateway.operations.passwords import Passwords
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
-from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing, token_config
-from gateway.operations.usage import Usage
 from gateway.operations.watches import watch_broker, watch_clock
 from gateway.settings import Settings
 from gateway.store.database import Database
@@ -97,19 +93,14 @@ class Parts:
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
-        self._usage = Usage(database, clock)
-        self._passwords = Passwords()
+        self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
-        self._authenticator = Authenticator(database, clock, self._usage)
-        self._authenticator.use_certificates(settings.client_certificates)
         self._services = Services(
             instance=settings.instance,
             database=database,
             clock=clock,
             rules=rules,
-            authenticator=self._authenticator,
-            sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
-            accounts=Accounts(database, self._passwords, clock),
+            entrance=self._entrance,
             receiver=self._receiver,
             files=Files(database, rules, clock),
             signing=self._signing,
@@ -124,7 +115,7 @@ class Parts:
 
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
-        self._passwords.prepare()
+        self._entrance.passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         await self.intake.recover(since)
 
@@ -132,7 +123,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
-        self._passwords.close()
+        self._entrance.passwords.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -155,7 +146,7 @@ class Parts:
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
-                tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
+                tasks.start(group, "usage", tasks.supervise("usage", self._entrance.usage.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
@@ -183,13 +174,13 @@ class Parts:
             if self._passed_on:
                 await self._passed_on.finish(STOP_SECONDS)
             with contextlib.suppress(GatewayError):
-                await self._usage.write()
+                await self._entrance.usage.write()
             for task in running:
                 task.cancel()
 
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
-        self._authenticator.use_certificates(settings.client_certificates)
+        self._entrance.authenticator.use_certificates(settings.client_certificates)
         if self._tls:
             self._tls.take()
 
