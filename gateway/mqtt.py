@@ -1,9 +1,8 @@
 """MQTT 5 behind one small port: the only module that knows aiomqtt.
 
-aiomqtt acknowledges a message on receipt, keeps an unbounded queue and drops what the broker answers to a
-publish. Here a message is acknowledged when its handler has returned, which is after the commit; the broker
-holds the rest back (receive maximum, and a socket that is not read above a number of bytes), and sends again
-what was not acknowledged when the connection comes back. What the broker refuses is an error.
+aiomqtt acknowledges a message on receipt, keeps an unbounded queue and drops what the broker answers to a publish.
+Here a message is acknowledged when its handler has returned, after the commit; the broker holds the rest back and
+sends what was not acknowledged again. What the broker refuses is an error.
 """
 
 import asyncio
