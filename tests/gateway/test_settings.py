@@ -128,7 +128,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
             "service_users.0.user_id: it has to be an EUI-64 with hyphens, such as 90-B3-D5-1F-30-01-00-00",
         ),
         (
-            "[http]\nhost = '::'\n[forward]\nurl = 'http://a'\nauthenticate = false",
+            "[http]\nhost = '::'\nplain_text_beyond_loopback = true\n[forward]\nurl = 'http://a'\nauthenticate = false",
             "forward.authenticate: it may be false only where http.host is a loopback address",
         ),
     ],
