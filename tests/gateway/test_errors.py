@@ -38,7 +38,7 @@ def test_the_tree_that_is_drawn_is_the_tree_that_is() -> None:
     assert drawn_tree() == real_tree()
 
 
-STATUS_AND_EXIT = {
+STATUS_AND_EXIT: dict[type[GatewayError], tuple[int, ExitCode]] = {
     errors.GatewayError: (500, ExitCode.FAILED),
     errors.SettingsError: (500, ExitCode.USAGE),
     errors.InvalidInput: (422, ExitCode.INVALID_INPUT),
@@ -46,6 +46,7 @@ STATUS_AND_EXIT = {
     errors.NotFound: (404, ExitCode.FAILED),
     errors.NotAuthenticated: (401, ExitCode.NOT_PERMITTED),
     errors.NotPermitted: (403, ExitCode.NOT_PERMITTED),
+    errors.TooMany: (429, ExitCode.FAILED),
     errors.Conflict: (409, ExitCode.FAILED),
     errors.TokenUnavailable: (503, ExitCode.TOKEN_UNAVAILABLE),
     errors.Unavailable: (503, ExitCode.FAILED),
