@@ -104,15 +104,18 @@ class Folding:
         async with self._database.read() as connection:
             folded = await read_folded(connection)
             oldest = await oldest_received(connection, folded.journal_id)
-            if last <= folded.journal_id or oldest is None or self._clock() - oldest < older_than:
+            # A row from the future was received by a clock that has been set back since: it waits for nothing.
+            waits = oldest is not None and 0 <= self._clock() - oldest < older_than
+            if last <= folded.journal_id or oldest is None or waits:
                 return False
             numbers = KindNumbers(await read_kinds(connection))
-        fold, piece = Fold(folded.seed, folded.history_until), list[JournalRow]()
+        fold, piece, size = Fold(folded.seed, folded.history_until), list[JournalRow](), 0
         async for row in read_journal(self._database, folded.journal_id, last):
             piece.append(row)
-            if sum(len(each.observations) for each in piece) >= PIECE_COMMUNICATIONS:
+            size += len(row.observations)
+            if size >= PIECE_COMMUNICATIONS:
                 await asyncio.to_thread(fold.add, piece)
-                piece = []
+                piece, size = [], 0
                 if fold.communications >= DIGEST_COMMUNICATIONS:
                     break
         await asyncio.to_thread(fold.add, piece)
@@ -129,9 +132,10 @@ class Folding:
         async with self._database.read() as connection:
             folded = await read_folded(connection)
             HISTORY_UNTIL.set(folded.history_until)
-            received = await newest_received(connection)
+            # A clock that was ahead takes the history no further than now.
+            received = min(await newest_received(connection) or 0, int(self._clock()))
             first = folded.history_until or (await first_placed(connection) or 0) // 60 * 60
-            end = min(((received or 0) - SETTLED_SECONDS) // 60 * 60, (first // DAY + 1) * DAY)
+            end = min((received - SETTLED_SECONDS) // 60 * 60, (first // DAY + 1) * DAY)
             if not first or end - first < min(at_least, (first // DAY + 1) * DAY - first):
                 return False
             minutes: Tallies[int] = Tallies(first, end, 60)

@@ -1,13 +1,16 @@
 """What would hold folding, history or recovery up, or take more than there is: wrong clocks, hostile headers, centuries."""
 
 import tracemalloc
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from gateway.ingest.aside import Aside
+from gateway.ingest.rebuild import Rebuild
 from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database
-from tests.gateway.ingest.test_folding import DAY, START, running
+from gateway.store.digests import read_folded
+from tests.gateway.ingest.test_folding import DAY, NEW, START, running
 from tests.support.oracle import USER
 from thresholds.model import ALL, CommunicationClass
 
@@ -32,3 +35,54 @@ async def test_a_century_is_read_in_little_room(sqlite: Database, folded: bool) 
         assert sum(counts) == 3
         assert counts[CENTURY // 2 // DAY] == 1
         assert most < 10_000_000
+
+
+async def test_folding_goes_on_after_a_clock_that_was_ahead(sqlite: Database) -> None:
+    """Rows from the future do not hold it up for as long as the clock was ahead, and take no history there."""
+    async with running(sqlite) as gateway:
+        gateway.now += 10 * DAY
+        for _ in range(3):
+            await gateway.send(0, SENT)
+        gateway.now = START
+        await gateway.restart()
+        for _ in range(3):
+            await gateway.send(0, SENT)
+            await gateway.wait(3000)
+        while await gateway.folding.fold():
+            pass
+        while await gateway.folding.extend_history():
+            pass
+        async with sqlite.read() as connection:
+            folded = await read_folded(connection)
+        assert folded.journal_id == gateway.counting.counted_row - 1
+        assert folded.history_until <= gateway.now
+        await gateway.restart()
+        found = [rate.count for rate in gateway.counting.rates() if rate.key.period_seconds == 3 * DAY]
+        assert found == [6]
+
+
+async def test_a_kind_that_is_folded_while_thresholds_are_loaded_is_counted(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a long time without folding a new kind may be in the history before the history is read."""
+    async with running(sqlite) as gateway:
+        await gateway.send(0, (CommunicationClass.SPC, "7.2", 1))
+        for _ in range(3):
+            await gateway.wait(3000)
+            await gateway.send(0, (CommunicationClass.SPC, "7.2", 1))
+        await gateway.remember()
+        await gateway.send(0, SENT)
+        for _ in range(3):
+            await gateway.wait(3000)
+            await gateway.send(0, (CommunicationClass.SPC, "7.2", 1))
+        load = Rebuild._load_history
+
+        async def fold_first(*arguments: Any) -> None:
+            await gateway.remember()
+            await load(*arguments)
+
+        monkeypatch.setattr(Rebuild, "_load_history", fold_first)
+        aside = Aside(sqlite, NEW, gateway.now)
+        await aside.load(gateway.counting.counted_row)
+        found = {rate.count for rate in aside.monitor.rates() if rate.key.service == "*"}
+        assert found == {2, 8}  # of an hour and of 31 days
