@@ -15,7 +15,7 @@ from gateway.clock import Clock
 from gateway.ingest.counting import Counting
 from gateway.ingest.deduplication import kept_seconds
 from gateway.ingest.fold import Fold, KindNumbers
-from gateway.metrics import HISTORY_UNTIL
+from gateway.metrics import HISTORY_UNTIL, LAST_FOLDING
 from gateway.store.database import Database
 from gateway.store.digests import (
     Folded,
@@ -79,6 +79,7 @@ class Folding:
         self._digest_seconds = max(windows, kept_seconds(deduplication_seconds) + 2 * FOLD_SECONDS)
         self._days = days
         self._clock = clock
+        LAST_FOLDING.set_to_current_time()
 
     async def run(self) -> None:
         """Do what is due, for ever."""
@@ -94,6 +95,7 @@ class Folding:
             pass
         if not self._counting.reading:
             await self.prune()
+        LAST_FOLDING.set_to_current_time()
 
     async def fold(self, older_than: int = FOLD_SECONDS) -> bool:
         """Write one digest if a row is *older_than* so many seconds; tell whether there is more to do.
@@ -108,7 +110,8 @@ class Folding:
             waits = oldest is not None and 0 <= self._clock() - oldest < older_than
             if last <= folded.journal_id or oldest is None or waits:
                 return False
-            numbers = KindNumbers(await read_kinds(connection))
+            covered = {threshold.user_id for threshold in self._counting.thresholds}
+            numbers = KindNumbers(await read_kinds(connection), covered)
         fold, piece, size = Fold(folded.seed, folded.history_until), list[JournalRow](), 0
         async for row in read_journal(self._database, folded.journal_id, last):
             piece.append(row)

@@ -4,15 +4,20 @@ import tracemalloc
 from typing import Any, Final
 
 import pytest
+from prometheus_client import Gauge
 
+from gateway.errors import Unavailable
+from gateway.ingest import fold
 from gateway.ingest.aside import Aside
+from gateway.ingest.fold import NOBODY, KindNumbers
 from gateway.ingest.rebuild import Rebuild
+from gateway.metrics import LAST_FOLDING
 from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
 from tests.gateway.ingest.test_folding import DAY, NEW, START, running
 from tests.support.oracle import USER
-from thresholds.model import ALL, CommunicationClass
+from thresholds.model import ALL, CommunicationClass, UserId
 
 SENT: Final = (CommunicationClass.SR, "4.1.1", 1)
 CENTURY: Final = 36_524 * DAY
@@ -86,3 +91,42 @@ async def test_a_kind_that_is_folded_while_thresholds_are_loaded_is_counted(
         await aside.load(gateway.counting.counted_row)
         found = {rate.count for rate in aside.monitor.rates() if rate.key.service == "*"}
         assert found == {2, 8}  # of an hour and of 31 days
+
+
+def test_invented_user_ids_take_no_numbers_past_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users with a threshold keep every service of theirs that the catalogue knows."""
+    monkeypatch.setattr(fold, "KINDS_LIMIT", 3)
+    known = {(USER, CommunicationClass.SR, "4.1", f"4.1.{n}"): n for n in (1, 2, 3)}
+    numbers = KindNumbers(known, {USER})
+    invented = [UserId(f"{n:02X}-00-00-00-00-00-00-00") for n in range(200)]
+    shared = {numbers.number((user, CommunicationClass.SR, "4.1", "4.1.1")) for user in invented}
+    assert shared == {4}
+    assert numbers.number((USER, CommunicationClass.SPC, "7.2", "7.2")) == 5
+    assert numbers.number((USER, CommunicationClass.UNKNOWN, "9.9", "9.9")) == 6
+    assert list(numbers.new) == [
+        (NOBODY, CommunicationClass.SR, "", ""),
+        (USER, CommunicationClass.SPC, "7.2", "7.2"),
+        (USER, CommunicationClass.UNKNOWN, "", ""),
+    ]
+    assert all(numbers.number(kind) == n for kind, n in known.items())
+
+
+async def test_folding_shows_when_it_was_last_done(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(sqlite) as gateway:
+        LAST_FOLDING.set(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite, "read", _refuse)
+            with pytest.raises(Unavailable):
+                await gateway.folding.look()
+        assert _shown(LAST_FOLDING) == 0
+        await gateway.folding.look()
+        assert _shown(LAST_FOLDING) > START // 2
+
+
+def _refuse() -> None:
+    raise Unavailable("store_unavailable", "no answer", "")
+
+
+def _shown(gauge: Gauge) -> float:
+    (metric,) = gauge.collect()
+    return float(metric.samples[0].value)
