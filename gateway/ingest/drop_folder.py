@@ -73,7 +73,7 @@ class DropFolder:
         self._not_put_away: dict[_Identity, Result] = {}
 
     def unfinished_since(self) -> float:
-        """Return when the first file was claimed that a crash left unfinished; infinity where none was."""
+        """Return when the first file was claimed that is not put away yet; infinity where there is none."""
         try:
             claimed = [entry.stat(follow_symlinks=False).st_ctime for entry in os.scandir(self._working)]
         except OSError:

@@ -6,6 +6,7 @@ waits for it.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -70,7 +71,13 @@ class Folding:
     """Keeps the journal short; one task runs it."""
 
     def __init__(
-        self, database: Database, counting: Counting, deduplication_seconds: int, days: int, clock: Clock
+        self,
+        database: Database,
+        counting: Counting,
+        deduplication_seconds: int,
+        days: int,
+        clock: Clock,
+        unfinished_since: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._database = database
         self._counting = counting
@@ -79,6 +86,7 @@ class Folding:
         self._digest_seconds = max(windows, kept_seconds(deduplication_seconds) + 2 * FOLD_SECONDS)
         self._days = days
         self._clock = clock
+        self._unfinished_since = unfinished_since
         LAST_FOLDING.set_to_current_time()
 
     async def run(self) -> None:
@@ -161,7 +169,8 @@ class Folding:
     async def prune(self) -> None:
         """Delete what is not needed any more, a little at a time.
 
-        The age of a row is told by the newest: a clock that runs ahead deletes nothing.
+        The age of a row is told by the newest: a clock that runs ahead deletes nothing. What was counted since
+        *unfinished_since* stays: a restart has it handed in again.
         """
         async with self._database.read() as connection:
             folded = await read_folded(connection)
@@ -170,7 +179,9 @@ class Folding:
             return
         now = min(newest.received_at, int(self._clock()))
         await self._repeat(lambda: self._prune_journal(folded, now))
-        await self._repeat(lambda: prune_digests(self._database, now - self._digest_seconds, 1))
+        unfinished = await asyncio.to_thread(self._unfinished_since)
+        before = int(min(now - self._digest_seconds, unfinished))
+        await self._repeat(lambda: prune_digests(self._database, before, 1))
         first_day = now // DAY - self._days
         await self._repeat(lambda: prune_history(self._database, first_day, PRUNED_AT_ONCE))
 

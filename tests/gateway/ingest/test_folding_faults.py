@@ -15,7 +15,7 @@ from gateway.metrics import LAST_FOLDING
 from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
-from tests.gateway.ingest.test_folding import DAY, NEW, START, running
+from tests.gateway.ingest.test_folding import DAY, HOUR, NEW, START, running
 from tests.support.oracle import USER
 from thresholds.model import ALL, CommunicationClass, UserId
 
@@ -109,6 +109,23 @@ def test_invented_user_ids_take_no_numbers_past_the_limit(monkeypatch: pytest.Mo
         (USER, CommunicationClass.UNKNOWN, "", ""),
     ]
     assert all(numbers.number(kind) == n for kind, n in known.items())
+
+
+async def test_what_an_unfinished_file_brought_is_remembered_until_it_is_put_away(sqlite: Database) -> None:
+    """However long that lasts, and however often the gateway starts meanwhile."""
+    async with running(sqlite) as gateway:
+        gateway.folding._unfinished_since = lambda: START - 300
+        row = gateway.observation(0, *SENT)
+        await gateway.intake.recover()
+        await gateway.counting.count([row], await gateway._journal.append([row], gateway.now))
+        for _ in range(12):
+            await gateway.wait(HOUR)
+            await gateway.send(0, SENT)
+            await gateway.remember()
+            await gateway.prune()
+        await gateway.intake.recover(START - 300)
+        known = gateway.intake._deduplication
+        assert known.fingerprint(row.communication) in known
 
 
 async def test_folding_shows_when_it_was_last_done(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
