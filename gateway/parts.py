@@ -93,7 +93,6 @@ class Parts:
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
-        self._folding = Folding(database, self._counting, horizon, settings.history.days, clock)
         self._journal = open_journal_writer(database)
         self.intake = Intake(database, self._journal, self._counting, settings.ingest, clock)
         classify = rules.current.catalogue.classify
@@ -102,6 +101,9 @@ class Parts:
         self._passed_on, self._adaptor = self._forwarding(settings)
         folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
         self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
+        self._folding = Folding(
+            database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
+        )
         self._delivery = Delivery(database, settings.delivery_folder, clock, live)
         self._signing = Signing(
             database,
@@ -161,12 +163,15 @@ class Parts:
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         self._entrance.passwords.prepare()
-        since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         with without_collector():
-            await self.intake.recover(since)
+            await self.intake.recover(self._unfinished_since())
         await self._conditions.recover()
         if ahead := self._counting.was_ahead:
             self._conditions.happened(clock_was_ahead(ahead, self._clock()))
+
+    def _unfinished_since(self) -> float:
+        """Return since when files of the drop folder are under way; infinity where none is."""
+        return self._drop_folder.unfinished_since() if self._drop_folder else math.inf
 
     async def close(self) -> None:
         """Give back what was opened."""
