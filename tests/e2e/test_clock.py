@@ -34,7 +34,9 @@ def jump(daemon: Daemon) -> str:
     """Return what `/readyz` says about the clock; it needs none to be ready."""
     answer = daemon.stranger().get("/readyz")
     (part,) = [part for part in answer.json["parts"] if part["part"] == "clock"]
-    assert answer.status == 200
+    lacking = {part["part"] for part in answer.json["parts"] if part["needed"] and not part["works"]}
+    assert lacking <= {"thresholds"}, "a file that comes into force is not counted against for a moment"
+    assert not part["needed"]
     assert part["works"] == (not part["detail"])
     return str(part["detail"])
 
