@@ -34,6 +34,7 @@ from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
+from gateway.operations.looks import make_looks
 from gateway.operations.passwords import Passwords
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
@@ -125,6 +126,9 @@ class Parts:
         self._tls = server_certificate(settings.http)
         self._authenticator = Authenticator(database, clock, self._usage)
         self._authenticator.use_certificates(settings.client_certificates)
+        self._heard = {source: receiver.heard for source, receiver in self._receivers.items()}
+        seen = self._counting, self.health, self._conditions, self._heard
+        self._looks = make_looks(settings, database, token, *seen, clock)
         self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
 
     def _serve(
@@ -147,6 +151,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=incidents,
+            looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -216,9 +221,8 @@ class Parts:
             if self._tls:
                 running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
             if self._broker:
-                running.append(
-                    tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
-                )
+                work = tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE)
+                running.append(tasks.start(group, "mqtt", work))
                 running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
             if self._retained:
                 work = tasks.supervise("mqtt-rates", self._retained.run)
@@ -242,14 +246,14 @@ class Parts:
     def _start_watches(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start what says which conditions hold, and what puts them on record."""
         conditions, clock = self._conditions, self._clock
-        heard = {source: receiver.heard for source, receiver in self._receivers.items()}
-        silence = SilenceWatch(conditions, self._settings.silence, heard, clock)
+        silence = SilenceWatch(conditions, self._settings.silence, self._heard, clock)
         refusals = RefusalWatch(conditions, self.intake, clock)
         uncovered = UncoveredWatch(conditions, self._counting, self._rules, clock)
         work: dict[str, Callable[[], Awaitable[None]]] = {
             "conditions": conditions.run,
             "silence": partial(keep_looking, silence.look, 1.0),
             "refusals": partial(keep_looking, refusals.look, 1.0),
+            "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
@@ -257,6 +261,7 @@ class Parts:
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
         self._authenticator.use_certificates(settings.client_certificates)
+        self._looks.settings.take(settings)
         if self._tls:
             self._tls.take()
 

@@ -17,6 +17,7 @@ from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.looks import Looks
 from gateway.operations.rules import Rulebook
 from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing
@@ -42,6 +43,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    looks: Looks
     health: Health
     live: Live
     broadcast: Broadcast
