@@ -40,7 +40,7 @@ async def searched(visit: Visit) -> web.StreamResponse:
     older = address(AUDIT, sent | {"before": str(found[ROWS - 1].number)}) if len(found) > ROWS else ""
     return visit.show(
         "audit.html",
-        records=shown_records(found[:ROWS]),
+        records=shown_records(found[:ROWS], visit.person),
         wanted=sent,
         newest=address(AUDIT, sent) if before else "",
         older=older,
@@ -77,7 +77,7 @@ async def record(visit: Visit) -> web.StreamResponse:
         "record.html",
         title=f"Audit record {number}",
         record=found,
-        shown=shown_record(found),
+        shown=shown_record(found, visit.person),
         content=content,
         body=found.body.decode(errors="replace"),
         own_hash=record_hash(found.body),

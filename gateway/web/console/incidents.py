@@ -82,7 +82,7 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         episodes=found.episodes,
         excess=found.excess,
         paging=Paging(f"{INCIDENTS}/{number}", page, found.excess_count),
-        records=shown_records(found.records),
+        records=shown_records(found.records, visit.person),
         may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.state is IncidentState.OPEN,
         reason_limit=REASON_LIMIT,
     )

@@ -1,17 +1,22 @@
 """Audit records as pages show them."""
 
 from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
+from gateway.access import Action, Person
 from gateway.audit.record import AuditRecord, Content
 
-SUBJECT_PAGES = {
-    "incident": "/incidents",
-    "adt-file": "/files",
-    "person": "/people",
-}
-"""Where the subject of a record is shown."""
+SUBJECT_PAGES: Final = MappingProxyType(
+    {
+        "incident": ("/incidents", Action.READ_MONITORING),
+        "adt-file": ("/files", Action.READ_FILES),
+        "person": ("/people", Action.READ_PEOPLE),
+    }
+)
+"""Where the subject of a record is shown, and what somebody who looks there has to be allowed."""
 
 
 class ShownRecord(msgspec.Struct, frozen=True):
@@ -35,13 +40,13 @@ def read_content(record: AuditRecord) -> Content | None:
         return None
 
 
-def shown_records(records: Iterable[AuditRecord]) -> list[ShownRecord]:
-    """Return *records* as they are listed."""
-    return [shown_record(record) for record in records]
+def shown_records(records: Iterable[AuditRecord], person: Person) -> list[ShownRecord]:
+    """Return *records* as they are listed for *person*."""
+    return [shown_record(record, person) for record in records]
 
 
-def shown_record(record: AuditRecord) -> ShownRecord:
-    """Return a record as it is listed."""
+def shown_record(record: AuditRecord, person: Person) -> ShownRecord:
+    """Return a record as it is listed for *person*."""
     content = read_content(record)
     if content is None:
         return ShownRecord(record.number, str(record.hash), readable=False)
@@ -53,12 +58,13 @@ def shown_record(record: AuditRecord) -> ShownRecord:
         actor=content.actor,
         action=content.action,
         subject=content.subject,
-        subject_path=subject_path(content.subject),
+        subject_path=subject_path(content.subject, person),
     )
 
 
-def subject_path(subject: str) -> str:
-    """Return the page of a subject such as `incident/5`; empty where it has none."""
+def subject_path(subject: str, person: Person) -> str:
+    """Return the page of a subject such as `incident/5`; empty where it has none that *person* may see."""
     kind, _, name = subject.partition("/")
+    path, action = SUBJECT_PAGES.get(kind, ("", None))
     plain = name.isascii() and all(each.isalnum() or each in "._-" for each in name)
-    return f"{SUBJECT_PAGES[kind]}/{name}" if kind in SUBJECT_PAGES and name and plain else ""
+    return f"{path}/{name}" if action and name and plain and person.may(action) else ""
