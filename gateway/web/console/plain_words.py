@@ -52,7 +52,7 @@ def _forecast(facts: ForecastFacts) -> list[str]:
         f"{plain_instant(facts.latest_at)}."
     )
     sent = (
-        f"{grouped(facts.count)} had been sent within {threshold.period} by then; the limit is "
+        f"When that was found, {grouped(facts.count)} had been sent within {threshold.period}; the limit is "
         f"{grouped(facts.limit)}."
     )
     return [expected, sent, OUTCOMES[facts.outcome]] if facts.outcome else [expected, sent]
