@@ -45,7 +45,8 @@ class WholeIncident(msgspec.Struct, frozen=True):
     """All that is on record of one incident; of the requests in excess those of one page."""
 
     incident: store.StoredIncident
-    facts: Facts
+    facts: Facts | None
+    """None where they cannot be read: a later version wrote them, or somebody changed the row."""
     episodes: list[EpisodeRow]
     excess_count: int
     excess: list[ExcessRow]
@@ -95,7 +96,7 @@ class Incidents:
             incident = await store.get_incident(connection, incident_id)
             return WholeIncident(
                 incident=incident,
-                facts=decode_facts(incident.detail),
+                facts=_facts(incident),
                 episodes=await episodes_of(connection, incident_id),
                 excess_count=await count_excess(connection, incident_id),
                 excess=await excess_of(connection, incident_id, limit, skip),
@@ -140,3 +141,11 @@ def _csv(rows: list[ExcessRow]) -> bytes:
     writer = csv.writer(text)
     writer.writerows((row.request_id, row.communication_class, row.observed_at) for row in rows)
     return text.getvalue().encode()
+
+
+def _facts(incident: store.StoredIncident) -> Facts | None:
+    try:
+        facts: Facts = decode_facts(incident.detail)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return facts

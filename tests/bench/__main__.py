@@ -13,7 +13,17 @@ from rich.table import Table
 
 from tests.bench.figure import Figure
 
-BENCHMARKS = ("duis", "adt_check", "counting", "http", "alerts", "viewers", "signing", "startup", "pages_incidents")
+BENCHMARKS = (
+    "duis",
+    "adt_check",
+    "counting",
+    "http",
+    "alerts",
+    "viewers",
+    "signing",
+    "startup",
+    "pages_incidents",
+)
 
 
 def main(names: list[str]) -> int:

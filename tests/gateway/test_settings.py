@@ -284,3 +284,13 @@ def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
     else:
         assert "forward.authenticate" in refusal(path).message
     assert load_settings(write(tmp_path, text.replace("authenticate = false", ""))).forward
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
+def test_without_tls_nobody_listens_beyond_loopback_unless_that_is_said(tmp_path: Path, host: str) -> None:
+    assert (
+        "is not loopback and there is no TLS"
+        in refusal(write(tmp_path, f'[http]\nhost = "{host}"\n')).message
+    )
+    said = f'[http]\nhost = "{host}"\nplain_text_beyond_loopback = true\n'
+    assert load_settings(write(tmp_path, said)).http.host == host

@@ -23,6 +23,7 @@ from thresholds.model import Level
 INCIDENTS: Final = "/incidents"
 ONE: Final = f"{INCIDENTS}/{{number:[0-9]{{1,10}}}}"
 ANY_STATE: Final = "all"
+UNREADABLE: Final = "What is known of it cannot be read here; its audit records say it."
 
 
 async def listed(visit: Visit) -> web.StreamResponse:
@@ -75,7 +76,7 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         incident=found.incident,
         facts=facts,
         text=kind_text(found.incident.kind),
-        sentences=what_happened(facts),
+        sentences=what_happened(facts) if facts else [f"{found.incident.title}.", UNREADABLE],
         breach=facts if isinstance(facts, BreachFacts) else None,
         forecast=facts if isinstance(facts, ForecastFacts) else None,
         condition=facts if isinstance(facts, ConditionFacts) else None,
