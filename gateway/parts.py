@@ -126,8 +126,7 @@ class Parts:
         self._tls = server_certificate(settings.http)
         self._authenticator = Authenticator(database, clock, self._usage)
         self._authenticator.use_certificates(settings.client_certificates)
-        self._heard = {source: receiver.heard for source, receiver in self._receivers.items()}
-        seen = self._counting, self.health, self._conditions, self._heard
+        seen = self._counting, self.health, self._conditions, self._receivers
         self._looks = make_looks(settings, database, token, *seen, clock)
         self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
 
@@ -246,7 +245,8 @@ class Parts:
     def _start_watches(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start what says which conditions hold, and what puts them on record."""
         conditions, clock = self._conditions, self._clock
-        silence = SilenceWatch(conditions, self._settings.silence, self._heard, clock)
+        heard = {source: receiver.heard for source, receiver in self._receivers.items()}
+        silence = SilenceWatch(conditions, self._settings.silence, heard, clock)
         refusals = RefusalWatch(conditions, self.intake, clock)
         uncovered = UncoveredWatch(conditions, self._counting, self._rules, clock)
         work: dict[str, Callable[[], Awaitable[None]]] = {

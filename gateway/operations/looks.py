@@ -7,7 +7,7 @@ from gateway.alerts.conditions import Conditions
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.ingest.counting import Counting
-from gateway.ingest.receive import Heard
+from gateway.ingest.receive import Receiver
 from gateway.operations.audit_search import AuditSearch
 from gateway.operations.overview import Overview
 from gateway.operations.shown_settings import SettingsView
@@ -37,10 +37,11 @@ def make_looks(
     counting: Counting,
     health: Health,
     conditions: Conditions,
-    heard: Mapping[str, Heard],
+    receivers: Mapping[str, Receiver],
     clock: Clock,
 ) -> Looks:
     """Return them for a running daemon."""
+    heard = {source: receiver.heard for source, receiver in receivers.items()}
     sources = Sources(heard, settings, conditions, clock)
     return Looks(
         audit=AuditSearch(database),

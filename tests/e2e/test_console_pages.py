@@ -207,7 +207,7 @@ def test_the_whole_chain_is_verified_elsewhere_as_it_was_downloaded(watched: Dae
     adam = _signed_in(watched, "adam")
     export = tmp_path / "audit-chain.jsonl"
     export.write_bytes(adam.get("/audit/chain.jsonl").body)
-    command = [COMMAND, "audit", "verify", export]
+    command = [str(COMMAND), "audit", "verify", str(export)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     export.write_text(export.read_text().replace("alice", "mallo", 1))
     assert subprocess.run(command, capture_output=True, check=False).returncode == 7

@@ -131,7 +131,7 @@ def test_the_parts_answer_as_the_whole_does() -> None:
         work(io.BytesIO(frame(rows)), answers)
         body = answers.getvalue()[LENGTH_OCTETS:]
         verdict = msgspec.msgpack.decode(body, type=ChainVerdict)
-        whole = [AuditRecord(*row) for row in rows]  # type: ignore[arg-type] # that is what is tried
+        whole = [AuditRecord(*row) for row in rows]
         assert verdict == verify_chain(whole)
         assert not verdict.intact
     assert not verify_chain([good]).intact

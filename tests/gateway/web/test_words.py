@@ -10,7 +10,7 @@ from gateway.alerts.condition import News, news_facts
 from gateway.alerts.facts import (
     KINDS,
     BreachFacts,
-    Condition,
+    ConditionFacts,
     Facts,
     ForecastFacts,
     SetBy,
@@ -65,8 +65,8 @@ def _facts(kind: type[Facts]) -> Facts:
     if kind is ForecastFacts:
         at = "2026-12-01T12:00:00.000Z"
         return ForecastFacts("warning", 100, 85, at, at, at, at, THRESHOLD)
-    condition: type[Condition] = kind
-    return news_facts(News(condition, "http", "http is silent", 1000.0, figures={"seconds": 5}))
+    assert issubclass(kind, ConditionFacts)
+    return news_facts(News(kind, "http", "http is silent", 1000.0, figures={"seconds": 5}))
 
 
 @pytest.mark.parametrize("kind", get_args(Facts), ids=kind_of)
