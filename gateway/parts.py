@@ -36,6 +36,7 @@ from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
+from gateway.operations.looks import make_looks
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
@@ -124,6 +125,8 @@ class Parts:
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
         self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
+        seen = self._counting, self.health, self._conditions, self._receivers
+        self._looks = make_looks(settings, database, token, *seen, clock)
         self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
 
     def _serve(
@@ -145,6 +148,7 @@ class Parts:
             counting=self._counting,
             incidents=incidents,
             history=History(database, self._counting),
+            looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -220,9 +224,8 @@ class Parts:
             if self._tls:
                 running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
             if self._broker:
-                running.append(
-                    tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
-                )
+                work = tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE)
+                running.append(tasks.start(group, "mqtt", work))
                 running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
             if self._retained:
                 work = tasks.supervise("mqtt-rates", self._retained.run)
@@ -254,6 +257,7 @@ class Parts:
             "conditions": conditions.run,
             "silence": partial(keep_looking, silence.look, 1.0),
             "refusals": partial(keep_looking, refusals.look, 1.0),
+            "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
@@ -261,6 +265,7 @@ class Parts:
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
         self._entrance.authenticator.use_certificates(settings.client_certificates)
+        self._looks.settings.take(settings)
         if self._tls:
             self._tls.take()
 

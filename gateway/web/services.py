@@ -17,6 +17,7 @@ from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.looks import Looks
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
@@ -40,6 +41,7 @@ class Services:
     counting: Counting
     incidents: Incidents
     history: History
+    looks: Looks
     health: Health
     live: Live
     broadcast: Broadcast

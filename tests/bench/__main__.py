@@ -22,6 +22,7 @@ BENCHMARKS = (
     "viewers",
     "restart",
     "memory",
+    "pages_incidents",
     "signing",
     "startup",
 )

@@ -352,3 +352,13 @@ def test_it_listens_beyond_loopback_with_tls_or_where_the_settings_say_so(
         load_settings(path)
     else:
         assert "http: " in refusal(path).message
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
+def test_without_tls_nobody_listens_beyond_loopback_unless_that_is_said(tmp_path: Path, host: str) -> None:
+    assert (
+        "is not loopback and there is no TLS"
+        in refusal(write(tmp_path, f'[http]\nhost = "{host}"\n')).message
+    )
+    said = f'[http]\nhost = "{host}"\nplain_text_beyond_loopback = true\n'
+    assert load_settings(write(tmp_path, said)).http.host == host

@@ -4,14 +4,30 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.web.console import account, people, sign_in, start, static_files
+from gateway.web.console import (
+    account,
+    audit,
+    help_page,
+    incidents,
+    overview,
+    people,
+    settings,
+    sign_in,
+    static_files,
+    token,
+)
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
 
 PAGES: Final[tuple[Page, ...]] = (
-    *start.PAGES,
+    *overview.PAGES,
+    *incidents.PAGES,
+    *audit.PAGES,
+    *token.PAGES,
     *people.PAGES,
+    *settings.PAGES,
+    *help_page.PAGES,
     *account.PAGES,
     *sign_in.PAGES,
 )
