@@ -31,6 +31,7 @@ from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
@@ -147,6 +148,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=incidents,
+            history=History(database, self._counting, settings.ingest.deduplication_seconds),
             health=self.health,
             live=live,
             broadcast=self._broadcast,

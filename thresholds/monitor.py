@@ -35,7 +35,7 @@ from thresholds.model import (
     UserId,
 )
 from thresholds.outlook import ForecastChange, ForecastWithdrawn, OpenForecast, Outlook
-from thresholds.schedule import NEVER, Schedule, make_schedule
+from thresholds.schedule import NEVER, schedules_of
 from thresholds.watch import Watch
 from thresholds.window import LATENESS
 
@@ -66,7 +66,7 @@ class Monitor:
     def __init__(self, thresholds: Iterable[Threshold], now: int, warn_seconds: int = 0) -> None:
         self._now = now
         self._outlook = Outlook(warn_seconds)
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         self._watches = {key: Watch(key, schedule, now) for key, schedule in schedules.items()}
         self._open: dict[Watch, None] = {}
         self._unevaluated: dict[Watch, None] = {}
@@ -128,7 +128,7 @@ class Monitor:
         episodes end. Windows of new keys start empty: `seed` them, then `advance`.
         """
         changes = list(self.advance(now))
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         for key in sorted(self._watches.keys() - schedules.keys()):
             changes += self._watches[key].withdraw(self._now)
         watches = {}
@@ -198,6 +198,14 @@ class Monitor:
         """Return when *key* will pass *level*, as of the last call; None for a key that is gone."""
         watch = self._watches.get(key)
         return watch.prospect(self._now).forecast(level) if watch else None
+
+    def arrivals(self, key: ThresholdKey, parts: int) -> list[int]:
+        """Return what counted in each of at most *parts* equal parts of the period of *key*, as of the last call.
+
+        A key that is gone has none.
+        """
+        watch = self._watches.get(key)
+        return watch.arrivals(self._now, parts) if watch else []
 
     def outlook(self) -> tuple[ForecastChange, ...]:
         """Return which forecasts are raised or withdrawn at the time of the last call; `advance` first.
@@ -290,11 +298,3 @@ class Monitor:
 
 def _placement(observed_at: int, now: int) -> Placement:
     return Placement.FUTURE if observed_at > now else Placement.LATE
-
-
-def _schedules(thresholds: Iterable[Threshold]) -> dict[ThresholdKey, Schedule]:
-    """Group *thresholds* by what they count."""
-    rows: defaultdict[ThresholdKey, list[Threshold]] = defaultdict(list)
-    for threshold in thresholds:
-        rows[threshold.key].append(threshold)
-    return {key: make_schedule(group) for key, group in rows.items()}
