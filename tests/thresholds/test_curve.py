@@ -30,16 +30,18 @@ def test_at_the_end_of_each_minute_the_curve_is_what_the_window_counts(
     ends = range(start + 59, now + 60, 60)
     for end, count in zip(ends, window_counts(minutes, start, period, alignment, ends), strict=True):
         for second in range(end - 59, end + 1):
-            if n := seconds.get(second):
-                window.add(second, n, second)
+            if arrived := seconds.get(second):
+                window.add(second, arrived, second)
         exact = period > SECOND_RESOLUTION_LIMIT or period % 60 == 0
         held = window.count(end)
         if exact:
             assert count == held
         else:
             first = window.first_second(end)
-            assert held <= count == held + sum(
-                n for second, n in seconds.items() if first - first % 60 <= second < first
+            assert (
+                held
+                <= count
+                == held + sum(n for second, n in seconds.items() if first - first % 60 <= second < first)
             )
 
 

@@ -1,5 +1,7 @@
 """What held in the past is what the monitor would have been given then."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ def test_every_second_shows_the_row_that_was_in_force_at_it(
     known = past(rows)
     found = held_between(known, NOW, NOW + 20)
     assert [found[0].since, found[-1].until] == [NOW, NOW + 20]
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in itertools.pairwise(found):
         assert one.until == following.since
         assert one.threshold != following.threshold
     for held in found:

@@ -4,13 +4,15 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.web.console import account, people, sign_in, start, static_files
+from gateway.web.console import account, people, rate, rates, sign_in, start, static_files
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
 
 PAGES: Final[tuple[Page, ...]] = (
     *start.PAGES,
+    *rates.PAGES,
+    *rate.PAGES,
     *people.PAGES,
     *account.PAGES,
     *sign_in.PAGES,
