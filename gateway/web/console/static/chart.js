@@ -91,6 +91,7 @@ function bring(figure) {
     if (event.key === "Escape" && dragged !== null) { dragged = null; select(since, since); }
   });
   slider.max = points.length - 1;
+  slider.value = slider.max;
   slider.addEventListener("input", () => read(Number(slider.value)));
   figure.querySelector(".pointer").hidden = false;
   figure.classList.add("works");

@@ -11,6 +11,7 @@ const SEVERITY = { normal: 0, warning: 1, quarantine: 2 };
 const rows = new Map([...document.querySelectorAll("[data-key]")].map((row) => [row.dataset.key, row]));
 const [state, text, refresh, said] = ["state", "text", "refresh", "said"].map((name) =>
   document.querySelector(`[data-live="${name}"]`));
+const list = document.querySelector("[data-total]");
 const known = new Map();
 const toSay = [];
 let source = null;
@@ -50,6 +51,7 @@ function show(row, rate) {
 function take(event) {
   const { at, complete, rates } = JSON.parse(event.data);
   const there = complete ? new Set() : null;
+  const total = Number(list?.dataset.total ?? rates.length);
   for (const rate of rates) {
     const key = liveKey(rate);
     there?.add(key);
@@ -62,7 +64,7 @@ function take(event) {
     known.set(key, rate.state);
     show(row, rate);
   }
-  if (there && [...rows.keys()].some((key) => !there.has(key))) {
+  if (there && (there.size !== total || [...rows.keys()].some((key) => !there.has(key)))) {
     refresh.textContent = "Other thresholds are in force: refresh";
   }
   counted = `${at.slice(11, 19)} UTC`;
