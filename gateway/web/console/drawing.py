@@ -1,5 +1,6 @@
 """Values to the coordinates of a drawing: pure; templates put them into SVG, where nothing is computed."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -48,12 +49,12 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def count_ticks(highest: float, most: int = 5) -> list[int]:
+def count_ticks(highest: int, most: int = 5) -> list[int]:
     """Return round counts from 0 to at least *highest*, at most *most* steps apart from each other."""
     step = 1
     while step * most < highest:
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
-    return list(range(0, max(1, -(-int(highest + 0.999) // step)) * step + 1, step))
+    return list(range(0, max(1, -(-highest // step)) * step + 1, step))
 
 
 def time_ticks(since: int, until: int, most: int = 8) -> list[int]:
@@ -169,4 +170,4 @@ def top(points: Sequence[Point], held: Sequence[Held], *, counts_alone: bool) ->
     if not counts_alone:
         levels = [each.threshold.limit(level) for each in held if each.threshold for level in Level]
         highest = max([highest, *levels])
-    return count_ticks(max(highest * 1.05, 1))[-1]
+    return count_ticks(max(math.ceil(highest * 1.05), 1))[-1]
