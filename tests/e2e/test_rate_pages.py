@@ -4,7 +4,6 @@ import csv
 import io
 import re
 import time
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -24,7 +23,7 @@ HOSTILE = "<script>alert('\"&~%"
 
 
 @pytest.fixture(scope="module")
-def visitor(daemon: Daemon) -> Iterator[Visitor]:
+def visitor(daemon: Daemon) -> Visitor:
     """Let the auditor visit a daemon with thresholds, one of them breached."""
     found = Visitor(daemon.url)
     found.sign_in("adam")
