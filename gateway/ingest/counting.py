@@ -188,6 +188,10 @@ class Counting:
         """Return when *key* will pass its quarantine level."""
         return self._monitor.forecast(key, Level.QUARANTINE)
 
+    def arrivals(self, key: ThresholdKey, parts: int) -> list[int]:
+        """Return what counted in each of at most *parts* equal parts of the period of *key*."""
+        return self._monitor.arrivals(key, parts)
+
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
         """The thresholds in force."""

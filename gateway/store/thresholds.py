@@ -22,10 +22,11 @@ _Value = TypeVar("_Value")
 async def thresholds_in_force(connection: AsyncConnection) -> tuple[Threshold, ...]:
     """Return all thresholds in force, exceptions included."""
     rows = await connection.execute(select(table).where(table.c.superseded_at.is_(None)))
-    return tuple(_threshold(row) for row in rows)
+    return tuple(threshold_of(row) for row in rows)
 
 
-def _threshold(row: Any) -> Threshold:
+def threshold_of(row: Any) -> Threshold:
+    """Return the threshold that a row of the table holds."""
     return Threshold(
         user_id=UserId(row.user_id),
         communication=row.communication,

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "viewers",
     "restart",
     "memory",
+    "pages",
     "pages_incidents",
     "signing",
     "startup",

@@ -41,6 +41,9 @@ ALLOWED: Final = {
     ("POST", "/account/tokens"): EVERYBODY,
     ("POST", "/account/tokens/{number}/revoke"): EVERYBODY,
     ("POST", "/account/sessions/{number}/end"): EVERYBODY,
+    ("GET", "/rates"): EVERYBODY,
+    ("GET", "/rates/{key}"): EVERYBODY,
+    ("GET", "/rates/{key}/counts.csv"): EVERYBODY,
     ("POST", "/logout"): EVERYBODY,
 }
 """Who may use each page, written down a second time."""
@@ -56,7 +59,10 @@ def plain(page: Page) -> tuple[str, str]:
 
 
 def fill(path: str) -> str:
-    return path.replace("{number}", "99999").replace("{name}", "nobody")
+    values = {"{number}": "99999", "{name}": "nobody", "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling"}
+    for name, value in values.items():
+        path = path.replace(name, value)
+    return path
 
 
 def in_order() -> list[tuple[str, str]]:

@@ -11,6 +11,8 @@ from gateway.web.console import (
     incidents,
     overview,
     people,
+    rate,
+    rates,
     settings,
     sign_in,
     static_files,
@@ -22,6 +24,8 @@ from gateway.web.console.serve import SIGN_IN, served
 
 PAGES: Final[tuple[Page, ...]] = (
     *overview.PAGES,
+    *rates.PAGES,
+    *rate.PAGES,
     *incidents.PAGES,
     *audit.PAGES,
     *token.PAGES,
