@@ -27,22 +27,18 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
-from gateway.operations.accounts import Accounts
-from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
+from gateway.operations.entrance import Entrance
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
-from gateway.operations.passwords import Passwords
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
-from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
-from gateway.operations.usage import Usage
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock
 from gateway.settings import Settings
 from gateway.sight import Sight
@@ -120,11 +116,8 @@ class Parts:
         self._broadcast = sight.broadcast(live)
         self._retained = sight.retained(self._broker, self._broadcast)
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
-        self._usage = Usage(database, clock)
-        self._passwords = Passwords()
+        self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
-        self._authenticator = Authenticator(database, clock, self._usage)
-        self._authenticator.use_certificates(settings.client_certificates)
         self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
 
     def _serve(
@@ -137,9 +130,7 @@ class Parts:
             database=database,
             clock=clock,
             rules=rules,
-            authenticator=self._authenticator,
-            sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
-            accounts=Accounts(database, self._passwords, clock),
+            entrance=self._entrance,
             receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
             signing=self._signing,
@@ -164,7 +155,7 @@ class Parts:
 
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
-        self._passwords.prepare()
+        self._entrance.passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
         await self.intake.recover(since)
         await self._conditions.recover()
@@ -175,7 +166,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
-        self._passwords.close()
+        self._entrance.passwords.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -200,7 +191,7 @@ class Parts:
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
-                tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
+                tasks.start(group, "usage", tasks.supervise("usage", self._entrance.usage.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
@@ -235,7 +226,7 @@ class Parts:
                 await self._passed_on.finish(STOP_SECONDS)
             await self._conditions.finish()
             with contextlib.suppress(GatewayError):
-                await self._usage.write()
+                await self._entrance.usage.write()
             for task in running:
                 task.cancel()
 
@@ -256,7 +247,7 @@ class Parts:
 
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
-        self._authenticator.use_certificates(settings.client_certificates)
+        self._entrance.authenticator.use_certificates(settings.client_certificates)
         if self._tls:
             self._tls.take()
 

@@ -284,3 +284,28 @@ def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
     else:
         assert "forward.authenticate" in refusal(path).message
     assert load_settings(write(tmp_path, text.replace("authenticate = false", ""))).forward
+
+
+@pytest.mark.parametrize(
+    ("http", "allowed"),
+    [
+        ('host = "127.0.0.5"', True),
+        ('host = "0.0.0.0"', False),
+        ('host = "::"', False),
+        ('host = "gateway.example"', False),
+        ('host = "0.0.0.0"\nplain_text_beyond_loopback = true', True),
+        ('host = "0.0.0.0"\ntls_certificate_file = "c"\ntls_key_file = "k"', True),
+        ('tls_certificate_file = "c"', False),
+        ('tls_key_file = "k"', False),
+        ('client_ca_file = "a"', False),
+        ('client_ca_file = "a"\ntls_certificate_file = "c"\ntls_key_file = "k"', True),
+    ],
+)
+def test_it_listens_beyond_loopback_with_tls_or_where_the_settings_say_so(
+    tmp_path: Path, http: str, allowed: bool
+) -> None:
+    path = write(tmp_path, f"[http]\n{http}\n")
+    if allowed:
+        load_settings(path)
+    else:
+        assert "http: " in refusal(path).message

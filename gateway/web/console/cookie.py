@@ -28,7 +28,7 @@ async def session_of(request: web.Request) -> Session:
     secret = request.cookies.get(_name(request), "")
     if not secret or len(secret) > LONGEST:
         raise NotAuthenticated("sign_in_needed", "nobody is signed in here", "Sign in.")
-    return await request.app[SERVICES].sessions.find(secret)
+    return await request.app[SERVICES].entrance.sessions.find(secret)
 
 
 def give(request: web.Request, response: web.StreamResponse, secret: str) -> None:
