@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
+from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.section import (
     ClientCertificate,
     Forecast,
@@ -163,6 +164,9 @@ class Settings(BaseSettings):
     data_directory: Path = Field(Path("../var"), description="Folder for all that the daemon writes.")
     http: Http = Http()
     sessions: SessionSettings = SessionSettings()
+    oidc: Oidc | None = Field(None, description="Without it people have passwords of the gateway's own.")
+    passkeys: PasskeySettings | None = Field(None, description="Without it nobody has a passkey.")
+    approval: Approval = Approval()
     client_certificates: tuple[ClientCertificate, ...] = Field(
         (), description="Client certificates and the machines that they stand for."
     )
@@ -194,6 +198,13 @@ class Settings(BaseSettings):
     def _check_forward(self) -> Self:
         if self.forward and not self.forward.authenticate and not is_loopback(self.http.host):
             msg = "forward.authenticate: it may be false only where http.host is a loopback address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_passkeys(self) -> Self:
+        if self.approval.passkey != "off" and self.passkeys is None:
+            msg = "approval.passkey: it needs passkeys.origin"
             raise ValueError(msg)
         return self
 

@@ -78,7 +78,9 @@ async def remove_passkey(connection: AsyncConnection, person_id: int, number: in
     return bool(result.rowcount)
 
 
-async def note_passkey_use(connection: AsyncConnection, before: PasskeyRow, sign_count: int, now: float) -> bool:
+async def note_passkey_use(
+    connection: AsyncConnection, before: PasskeyRow, sign_count: int, now: float
+) -> bool:
     """Keep a use of a passkey as it was *before*; tell whether it still is so, and was not removed."""
     result = await connection.execute(
         update(passkeys)

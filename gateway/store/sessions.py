@@ -102,9 +102,7 @@ async def end_provider_session(connection: AsyncConnection, issuer: str, name: s
     query = (
         select(sessions.c.id, people.c.name)
         .join(people, people.c.id == sessions.c.person_id)
-        .where(
-            people.c.issuer == issuer, sessions.c.provider_session == name, sessions.c.ended_at.is_(None)
-        )
+        .where(people.c.issuer == issuer, sessions.c.provider_session == name, sessions.c.ended_at.is_(None))
     )
     found = list(await connection.execute(query))
     numbers = [row.id for row in found]
