@@ -166,7 +166,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
-        self._entrance.passwords.close()
+        await self._entrance.close()
         self._journal.close()
 
     def _ring(self) -> None:

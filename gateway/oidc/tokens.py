@@ -79,10 +79,9 @@ class Ended(msgspec.Struct, frozen=True):
 def read_keys(document: Mapping[str, Any]) -> KeySet:
     """Return the keys of a JWKS that can have signed a token; what is of no use is left out."""
     found = document.get("keys")
-    keys: list[OctKey | RSAKey | ECKey | OKPKey] = []
-    for each in found if isinstance(found, list) else []:
-        if (key := _key(each)) is not None:
-            keys.append(key)
+    keys: list[OctKey | RSAKey | ECKey | OKPKey] = [
+        key for each in (found if isinstance(found, list) else []) if (key := _key(each)) is not None
+    ]
     return KeySet(keys)
 
 
@@ -127,7 +126,8 @@ def read_logout_token(token: str, keys: KeySet, issuer: str, client: str, now: f
 
 def _verified(token: str, keys: KeySet) -> tuple[Mapping[str, Any], Mapping[str, Any], _Claims]:
     if len(token) > LONGEST_TOKEN:
-        raise TokenRefused("too long")
+        why = "it is too long"
+        raise TokenRefused(why)
     try:
         read = jwt.decode(token, keys, algorithms=ALGORITHMS)
         claims = msgspec.convert(read.claims, _Claims)

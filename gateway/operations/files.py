@@ -23,6 +23,7 @@ from gateway.store.adt_files import (
 )
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
+from gateway.store.people import find_person
 from thresholds.adt_file import AdtCheck
 
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -111,17 +112,19 @@ class Files:
     async def approve(self, person: Person, file_id: int) -> StoredFile:
         """Approve a file that somebody else submitted; one that is approved, or was by this person, stays as it is.
 
-        Raises `NotPermitted` (`second_person_required`) for the person who submitted it; the attempt is on
-        record.
+        Raises `NotPermitted` for the person who submitted it (`second_person_required`) and for whoever may be
+        the same human under another account (`second_person_unsure`); the attempt is on record.
         """
         person.require(Action.APPROVE_FILE)
         now = self._clock()
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
-            own = file.submitted_by == person.name
+            refused = await _refusal(connection, file, person)
             approved = False
-            if own:
-                await self._record(connection, person.name, "approval_refused", file, now)
+            if refused:
+                await self._record(
+                    connection, person.name, "approval_refused", file, now, {"code": refused.code}
+                )
             elif file.state is not FileState.APPROVED and file.approved_by != person.name:
                 _expect(file, FileState.SUBMITTED)
                 detail = {"name": file.name, "sha256": file.sha256, "submitted_by": file.submitted_by}
@@ -135,9 +138,8 @@ class Files:
                     approval_record=number,
                 )
                 approved = True
-        if own:
-            msg = f"{person.name} submitted ADT file {file_id} and so cannot approve it"
-            raise NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
+        if refused:
+            raise refused
         if approved:
             self._live.file(file)
         return file
@@ -207,6 +209,26 @@ class Files:
     ) -> int:
         entry = Entry(actor, f"adt_file.{step}", file.subject, detail or {})
         return (await append_record(connection, entry, now)).number
+
+
+async def _refusal(connection: AsyncConnection, file: StoredFile, person: Person) -> NotPermitted | None:
+    """Return why *person* is no second person for *file*, or None.
+
+    Two accounts of one directory are two people: an admin or the provider has seen to it. Of a local account and
+    one of a provider nobody can say so; one human may well have both.
+    """
+    if file.submitted_by == person.name:
+        msg = f"{person.name} submitted ADT file {file.id} and so cannot approve it"
+        return NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
+    submitter = await find_person(connection, file.submitted_by)
+    approver = await find_person(connection, person.name)
+    if submitter and approver and submitter.issuer != approver.issuer:
+        msg = (
+            f"{file.submitted_by} and {person.name} are not of the same directory, one is a local account: "
+            "nobody can say that they are two people"
+        )
+        return NotPermitted("second_person_unsure", msg, "Ask an approver of the submitter's directory.")
+    return None
 
 
 def first_effective(check: AdtCheck) -> int:

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.web.console import account, people, sign_in, start, static_files
+from gateway.web.console import account, people, sign_in, single_sign_on, start, static_files
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
@@ -17,7 +17,7 @@ PAGES: Final[tuple[Page, ...]] = (
 )
 """A module for each subject; it lists its own pages."""
 
-OPEN: Final = (("GET", SIGN_IN, sign_in.ask), ("POST", SIGN_IN, sign_in.sign_in))
+OPEN: Final = (("GET", SIGN_IN, sign_in.ask), ("POST", SIGN_IN, sign_in.sign_in), *single_sign_on.OPEN)
 """What anybody may see: the way in, and beside it the static files."""
 
 
