@@ -79,8 +79,10 @@ async def _signed_out(visit: Visit) -> web.Response:
     single = visit.services.entrance.single_sign_on
     if single is None or not visit.session.of_provider:
         return visit.go(SIGN_IN)
-    context = {"title": "You are signed out", "provider": single.name, "place": await single.sign_out_url()}
-    return show(visit.request, None, "signed_out.html", **context)
+    place = await single.sign_out_url()
+    return show(
+        visit.request, None, "signed_out.html", title="You are signed out", provider=single.name, place=place
+    )
 
 
 PAGES: Final = (Page("POST", "/logout", sign_out, Action.USE_CONSOLE, "Sign out"),)
