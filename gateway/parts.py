@@ -33,6 +33,7 @@ from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
+from gateway.operations.passkeys import Passkeys
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
@@ -125,6 +126,7 @@ class Parts:
     ) -> Services:
         """Return what the views call."""
         settings, clock, rules = self._settings, self._clock, self._rules
+        files = Files(database, rules, clock, live, settings.approval.passkey)
         return Services(
             instance=settings.instance,
             database=database,
@@ -132,7 +134,8 @@ class Parts:
             rules=rules,
             entrance=self._entrance,
             receiver=self._receivers["http"],
-            files=Files(database, rules, clock, live),
+            files=files,
+            passkeys=Passkeys(settings.passkeys, database, files, clock) if settings.passkeys else None,
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,

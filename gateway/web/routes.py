@@ -56,7 +56,7 @@ ROUTES: Final = (
     Route("POST", "/api/v1/adt-files", files.submit, Action.SUBMIT_FILE, 201, "text/csv"),
     Route("GET", "/api/v1/adt-files", files.list_all, Action.READ_FILES),
     Route("GET", _FILE, files.get_one, Action.READ_FILES),
-    Route("GET", _FILE + "/{part:file|signature|receipt}", files.get_file_part, Action.READ_FILES),
+    Route("GET", _FILE + "/{part:file|signature|receipt|approval}", files.get_file_part, Action.READ_FILES),
     Route("POST", _FILE + "/approve", files.approve, Action.APPROVE_FILE),
     Route("POST", _FILE + "/reject", files.reject, Action.APPROVE_FILE, body=_JSON),
     Route("POST", _FILE + "/withdraw", files.withdraw, Action.WITHDRAW_FILE, body=_JSON),

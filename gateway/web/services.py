@@ -16,6 +16,7 @@ from gateway.operations.entrance import Entrance
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.passkeys import Passkeys
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
@@ -33,6 +34,8 @@ class Services:
     entrance: Entrance
     receiver: Receiver
     files: Files
+    passkeys: Passkeys | None
+    """Where they are set."""
     signing: Signing
     delivery: Delivery
     in_force: InForce

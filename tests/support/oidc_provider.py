@@ -18,7 +18,7 @@ from tests.support.daemon import Daemon
 
 HERE: Final = Path(__file__).parent / "oidc"
 CLIENT: Final = "adt-gateway"
-SECRET: Final = "a secret: 100% & more"  # noqa: S105
+SECRET: Final = "a secret: 100% & more"
 ROLES: Final = {"grid-submitters": "submitter", "grid-approvers": "approver", "grid-admins": "admin"}
 
 
@@ -72,7 +72,14 @@ class RealProvider:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = ["node", HERE / "provider.mjs", str(self.port), self._clients, self._people, home()]
+        command: list[str | Path] = [
+            "node",
+            HERE / "provider.mjs",
+            str(self.port),
+            self._clients,
+            self._people,
+            home(),
+        ]
         with (self.folder / "provider.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_for("the provider", self._listens)

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.web.console import account, people, sign_in, single_sign_on, start, static_files
+from gateway.web.console import account, passkeys, people, sign_in, single_sign_on, start, static_files
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
@@ -13,6 +13,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *start.PAGES,
     *people.PAGES,
     *account.PAGES,
+    *passkeys.PAGES,
     *sign_in.PAGES,
 )
 """A module for each subject; it lists its own pages."""

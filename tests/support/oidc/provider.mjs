@@ -24,4 +24,6 @@ const provider = new Provider(`http://localhost:${port}`, {
     return person && { accountId: id, claims: () => ({ sub: id, ...person }) };
   },
 });
+provider.on("backchannel.error", (ctx, error) => console.error(error));
+provider.on("server_error", (ctx, error) => console.error(error));
 provider.listen(Number(port), "localhost", () => console.log("listening"));
