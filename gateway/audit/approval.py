@@ -24,9 +24,6 @@ SCHEMA: Final = "adt-gateway-approval-1"
 DOMAIN: Final = b"adt-gateway approval of a file v1\n"
 """Put before what is hashed, so that a challenge can mean nothing else."""
 
-ACTIONS: Final = ("passkey.added", "passkey.removed", "adt_file.approved")
-"""The actions of the records that evidence is compared with."""
-
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the person signs for."""
@@ -114,7 +111,7 @@ def _credential(assertion: Assertion) -> AuthenticationCredential:
 def evidence_fault(evidence: Evidence, data: bytes, records: dict[int, Content]) -> str:
     """Return what speaks against the evidence in the bytes *data*, or nothing.
 
-    *records* are the verified records of the actions `ACTIONS`, by number: they have to say that this evidence
+    *records* are the verified records that passkeys were added, removed and used, by number: they have to say that this evidence
     belongs to the approval of this file, and that the key was this person's at that time.
     """
     try:
