@@ -32,7 +32,11 @@ def with_passkeys(folder: Path, use: str = "required") -> Iterator[Daemon]:
     """Start a daemon whose approvals are made with passkeys, at localhost: an address has none."""
     port = free_port()
     origin = f"http://localhost:{port}"
-    sections = {"http": {"port": port}, "passkeys": {"origin": origin}, "approval": {"passkey": use}}
+    sections: dict[str, dict[str, Any]] = {
+        "http": {"port": port},
+        "passkeys": {"origin": origin},
+        "approval": {"passkey": use},
+    }
     with Daemon(folder, **sections) as daemon:
         daemon.url = origin
         yield daemon
