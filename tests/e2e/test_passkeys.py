@@ -37,7 +37,7 @@ def with_passkeys(folder: Path, use: str = "required") -> Iterator[Daemon]:
         "passkeys": {"origin": origin},
         "approval": {"passkey": use},
     }
-    with Daemon(folder, **sections) as daemon:
+    with Daemon(folder, token=True, **sections) as daemon:
         daemon.url = origin
         yield daemon
 

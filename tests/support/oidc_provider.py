@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.support.daemon import Daemon
 HERE: Final = Path(__file__).parent / "oidc"
 CLIENT: Final = "adt-gateway"
 SECRET: Final = "a secret: 100% & more"
-ROLES: Final = {"grid-submitters": "submitter", "grid-approvers": "approver", "grid-admins": "admin"}
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "access.md"
 
 
 def home() -> Path:
@@ -98,19 +99,20 @@ class RealProvider:
             self.process = None
 
 
+def documented() -> dict[str, Any]:
+    """Return the table `[oidc]` that the document shows."""
+    text = DOCUMENT.read_text("utf-8").partition("```toml\n[oidc]\n")[2].partition("```")[0]
+    return dict(tomllib.loads(f"[oidc]\n{text}")["oidc"])
+
+
 def oidc_settings(folder: Path, issuer: str, origin: str, **more: Any) -> dict[str, Any]:
-    """Return the table `[oidc]` of a gateway."""
+    """Return the table `[oidc]` of a gateway: the documented one, at other addresses."""
     secret = folder / "oidc-secret"
     secret.write_text(f"{SECRET}\n")
     secret.chmod(0o600)
-    usual = {
-        "issuer": issuer,
-        "name": "Northern Grid",
-        "client_id": CLIENT,
-        "client_secret_file": str(secret),
-        "origin": origin,
-        "roles": ROLES,
-    }
+    usual = documented()
+    assert set(usual) >= {"issuer", "origin", "client_secret_file"}
+    usual |= {"issuer": issuer, "origin": origin, "client_secret_file": str(secret)}
     return usual | more
 
 
