@@ -37,6 +37,7 @@ from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
 from gateway.operations.looks import make_looks
+from gateway.operations.passkeys import Passkeys
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
@@ -134,6 +135,7 @@ class Parts:
     ) -> Services:
         """Return what the views call."""
         settings, clock, rules = self._settings, self._clock, self._rules
+        files = Files(database, rules, clock, live, settings.approval.passkey)
         return Services(
             instance=settings.instance,
             database=database,
@@ -141,7 +143,8 @@ class Parts:
             rules=rules,
             entrance=self._entrance,
             receiver=self._receivers["http"],
-            files=Files(database, rules, clock, live),
+            files=files,
+            passkeys=Passkeys(settings.passkeys, database, files, clock) if settings.passkeys else None,
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,
@@ -181,7 +184,7 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
-        self._entrance.passwords.close()
+        await self._entrance.close()
         self._journal.close()
 
     def _ring(self) -> None:

@@ -1,6 +1,7 @@
 """What a table of the settings file is, and the tables that several parts share."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
@@ -157,3 +158,30 @@ def is_loopback(host: str) -> bool:
 def http_address(host: str, port: int, *, tls: bool = False) -> str:
     """Return the URL of *host*, a name or an address, and *port*."""
     return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+URL_FORMS: Final = ("sqlite+aiosqlite:////", "postgresql+asyncpg://")
+PASSWORD_IN_URL: Final = re.compile(r"://[^:/]*:[^@]*@|[?&]password=", re.IGNORECASE)
+"""What SQLAlchemy takes for a password, or hands to the driver as one."""
+
+
+class Store(Section):
+    """Where everything is kept."""
+
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL (`sqlite+aiosqlite:////FOLDER/…` or `postgresql+asyncpg://…`); "
+        "empty for `gateway.sqlite` in the data directory.",
+    )
+    password_file: Path | None = Field(None, description="File with the password of a PostgreSQL URL.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        if PASSWORD_IN_URL.search(url):
+            msg = "it holds a password; put that in a file and name the file by store.password_file"
+            raise ValueError(msg)
+        if url and not url.startswith(URL_FORMS):
+            msg = f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)"
+            raise ValueError(msg)
+        return url

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
+from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.origin import Origin, origins
 from gateway.section import (
     ClientCertificate,
@@ -25,6 +26,7 @@ from gateway.section import (
     Section,
     SessionSettings,
     Silence,
+    Store,
     is_loopback,
 )
 from gateway.setting_faults import FORM, sentence
@@ -35,33 +37,6 @@ CLIENT_VARIABLES: Final = frozenset(
     {"ADT_GATEWAY_URL", "ADT_GATEWAY_TOKEN", "ADT_GATEWAY_TOKEN_FILE", "ADT_GATEWAY_CONFIG"}
 )
 """Read by the command line, not settings of the daemon."""
-
-
-URL_FORMS: Final = ("sqlite+aiosqlite:////", "postgresql+asyncpg://")
-PASSWORD_IN_URL: Final = re.compile(r"://[^:/]*:[^@]*@|[?&]password=", re.IGNORECASE)
-"""What SQLAlchemy takes for a password, or hands to the driver as one."""
-
-
-class Store(Section):
-    """Where everything is kept."""
-
-    url: str = Field(
-        "",
-        description="SQLAlchemy URL (`sqlite+aiosqlite:////FOLDER/…` or `postgresql+asyncpg://…`); "
-        "empty for `gateway.sqlite` in the data directory.",
-    )
-    password_file: Path | None = Field(None, description="File with the password of a PostgreSQL URL.")
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: str) -> str:
-        if PASSWORD_IN_URL.search(url):
-            msg = "it holds a password; put that in a file and name the file by store.password_file"
-            raise ValueError(msg)
-        if url and not url.startswith(URL_FORMS):
-            msg = f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)"
-            raise ValueError(msg)
-        return url
 
 
 class TokenSettings(Section):
@@ -179,6 +154,9 @@ class Settings(BaseSettings):
     data_directory: Path = Field(Path("../var"), description="Folder for all that the daemon writes.")
     http: Http = Http()
     sessions: SessionSettings = SessionSettings()
+    oidc: Oidc | None = Field(None, description="Without it people have passwords of the gateway's own.")
+    passkeys: PasskeySettings | None = Field(None, description="Without it nobody has a passkey.")
+    approval: Approval = Approval()
     client_certificates: tuple[ClientCertificate, ...] = Field(
         (), description="Client certificates and the machines that they stand for."
     )
@@ -212,6 +190,13 @@ class Settings(BaseSettings):
     def _check_forward(self) -> Self:
         if self.forward and not self.forward.authenticate and not is_loopback(self.http.host):
             msg = "forward.authenticate: it may be false only where http.host is a loopback address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_passkeys(self) -> Self:
+        if self.approval.passkey != "off" and self.passkeys is None:
+            msg = "approval.passkey: it needs passkeys.origin"
             raise ValueError(msg)
         return self
 

@@ -208,3 +208,18 @@ def test_the_times_of_incidents_are_those_of_the_code() -> None:
 def test_the_changelog_has_a_section_for_what_comes_or_came() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert re.search(r"^## (\[?Unreleased|\[?\d+\.\d+\.\d+)", text, re.MULTILINE)
+
+
+def test_every_code_about_who_somebody_is_is_told() -> None:
+    """The codes of sign-in through a provider and of passkeys, each where it is raised."""
+    operations = ROOT / "gateway" / "operations"
+    names = ("single_sign_on", "provider_people", "passkeys", "second_person", "challenges")
+    places = [operations / f"{name}.py" for name in names]
+    places += [ROOT / "gateway" / "oidc" / "fetch.py", ROOT / "gateway" / "cli" / "approvals.py"]
+    raised = re.compile(r'(?:[a-z]\(|Permitted\(|Over\(|Input\()\s*"([a-z]+(?:_[a-z]+)+)",\s*(?:msg|f")')
+    codes = {code for path in places for code in raised.findall(path.read_text("utf-8"))}
+    elsewhere = {"settings_invalid", "sign_in_slowed", "stored_bytes_changed"}
+    text = (ROOT / "docs" / "access.md").read_text("utf-8").partition("## Codes")[2]
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
+    assert len(codes) > 15
+    assert codes - elsewhere <= told

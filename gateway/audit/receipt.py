@@ -52,6 +52,8 @@ class Step(msgspec.Struct, frozen=True):
     by: str
     at: str
     audit_record: int = 0
+    evidence_sha256: str | None = None
+    """Of what a passkey gave."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -114,6 +116,7 @@ def _differences(receipt: Receipt, submitted: Content, approved: Content, signed
         ("token.serial", receipt.token.serial, signed, signed.detail.get("token_serial")),
         ("submitted.by", receipt.submitted.by, submitted, submitted.actor),
         ("approved.by", receipt.approved.by, approved, approved.actor),
+        ("approved.evidence_sha256", receipt.approved.evidence_sha256, approved, _evidence(approved)),
     ]
     for field, value, record, recorded in said:
         if value != recorded:
@@ -126,6 +129,11 @@ def _differences(receipt: Receipt, submitted: Content, approved: Content, signed
             yield f"{field}: the receipt says {step.at!r:.80}, record {record.number} says {record.at!r:.80}"
     if not signature.name.startswith(file.name):
         yield f"signature.name: {signature.name!r:.80} does not belong to {file.name!r:.80}"
+
+
+def _evidence(approved: Content) -> Any:
+    passkey = approved.detail.get("passkey")
+    return passkey.get("evidence_sha256") if isinstance(passkey, dict) else None
 
 
 def _same_time(said: str, recorded: str) -> bool:

@@ -13,11 +13,13 @@ from gateway.audit.receipt import STEPS
 from gateway.audit.record import AuditRecord, Content
 from gateway.audit.verify import ChainVerdict, verify_chain
 from gateway.cli.anchors import Kept, read_kept
+from gateway.cli.approvals import ACTIONS, approval_faults, read_approvals
 from gateway.cli.client import Client, ask
 from gateway.cli.output import as_json, print_json, talk
 from gateway.errors import ExitCode, InvalidInput
 
 PAGE: Final = 1000
+NOTED: Final = frozenset(STEPS + ACTIONS)
 LINE_BYTES: Final = 16 * 1024 * 1024
 """A line of an export at the most; the largest records name every User ID of a file."""
 
@@ -36,24 +38,42 @@ def audit() -> None:
     type=click.Path(path_type=Path),
     help="Receipt, alert or file of alerts (JSON lines) kept elsewhere, to be compared with the chain.",
 )
+@click.option(
+    "--approval",
+    "approvals",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What a passkey gave at an approval (NAME.approval.json), to be verified and compared with the chain.",
+)
 @as_json
-def verify(export: Path | None, receipts: tuple[Path, ...], as_json: bool) -> int:
+def verify(
+    export: Path | None, receipts: tuple[Path, ...], approvals: tuple[Path, ...], as_json: bool
+) -> int:
     """Verify the chain of EXPORT offline, or of the daemon.
 
-    Exit with 7 where it, or what a receipt says of it, was changed, and with 8 where there is nothing.
+    Exit with 7 where it, or what a receipt or a passkey says of it, was changed, and with 8 where there is nothing.
     """
     kept = read_kept(receipts)
+    given = read_approvals(approvals)
     steps: dict[int, Content] = {}
     records = _read_export(export) if export else iter(ask(_download))
-    verdict = verify_chain(_noting(records, steps if kept.receipts else None), kept.anchors)
+    noted = steps if kept.receipts or given else None
+    verdict = verify_chain(_noting(records, noted), kept.anchors)
     if verdict.intact and not verdict.records:
         return _nothing(as_json)
-    faults = kept.faults(steps) if verdict.intact else []
+    faults = kept.faults(steps) + approval_faults(given, steps) if verdict.intact else []
     if as_json:
-        compared = {"receipts": len(kept.receipts), "alerts": kept.alerts, "receipt_faults": faults}
+        compared = {
+            "receipts": len(kept.receipts),
+            "alerts": kept.alerts,
+            "approvals": len(given),
+            "receipt_faults": faults,
+        }
         print_json(msgspec.to_builtins(verdict) | compared)
     else:
         _say(verdict, kept, faults)
+        for place in given if verdict.intact and not faults else ():
+            print(f"APPROVED: {place}: {given[place].summary}")
     return ExitCode.DONE if verdict.intact and not faults else ExitCode.SIGNATURE_WRONG
 
 
@@ -84,15 +104,15 @@ def _say(verdict: ChainVerdict, kept: Kept, faults: list[str]) -> None:
 
 
 def _noting(records: Iterator[AuditRecord], steps: dict[int, Content] | None) -> Iterator[AuditRecord]:
-    """Pass *records* on and keep in *steps* what those say that receipts tell of.
+    """Pass *records* on and keep in *steps* what those say that receipts and passkeys tell of.
 
     They are noted before they are verified and used only where all were found intact.
     """
     for record in records:
-        if steps is not None and any(step.encode() in record.body for step in STEPS):
+        if steps is not None and any(step.encode() in record.body for step in NOTED):
             with suppress(msgspec.DecodeError, RecursionError):
                 content = msgspec.json.decode(record.body, type=Content)
-                if content.action in STEPS:
+                if content.action in NOTED:
                     steps[record.number] = content
         yield record
 

@@ -127,7 +127,7 @@ def acknowledge(number: int, reference: str, as_json: bool) -> None:
 )
 @as_json
 def fetch(number: int, folder: Path, as_json: bool) -> None:
-    """Download file NUMBER, its signature and its receipt."""
+    """Download file NUMBER, its signature, its receipt and what a passkey gave at its approval."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, data in ask(lambda client: _download(client, number)).items():
@@ -146,4 +146,6 @@ async def _download(client: Client, number: int) -> dict[str, bytes]:
     parts = {file["name"]: await client.get_bytes(f"{path}/file")}
     parts[file["signature_name"] or "signature"] = await client.get_bytes(f"{path}/signature")
     parts[f"{file['name']}.receipt.json"] = await client.get_bytes(f"{path}/receipt")
+    if file.get("approval_evidence_sha256"):
+        parts[f"{file['name']}.approval.json"] = await client.get_bytes(f"{path}/approval")
     return parts

@@ -7,7 +7,7 @@ from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import InvalidInput, TooMany
 from gateway.operations.passwords import Passwords, check_password
-from gateway.operations.people import enabled
+from gateway.operations.people import enabled, of_the_gateway
 from gateway.operations.sessions import Session
 from gateway.operations.throttle import ACCOUNT, Throttle
 from gateway.store import people as store
@@ -33,6 +33,7 @@ async def set_password(
     """Keep the hash of a new password and end the person's sessions, but for the one numbered *but_session*."""
     async with database.write() as connection:
         person = await enabled(connection, name)
+        of_the_gateway(person)
         await store.set_password(connection, person.id, password_hash, now, expires_at)
         await end_sessions(connection, person.id, now, but_session)
         detail = {"temporary": expires_at is not None}

@@ -10,8 +10,10 @@ from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, NotPermitted
+from gateway.identity import PasskeyUse
 from gateway.live import Live
 from gateway.operations.rules import Rulebook
+from gateway.operations.second_person import Proof, refusal, use
 from gateway.store.adt_files import (
     FileState,
     StoredFile,
@@ -49,8 +51,16 @@ class RefusedFile(InvalidInput):
 class Files:
     """What people do with ADT files. Every method is one transaction with its audit record."""
 
-    def __init__(self, database: Database, rules: Rulebook, clock: Clock, live: Live | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rules: Rulebook,
+        clock: Clock,
+        live: Live | None = None,
+        passkey: PasskeyUse = "off",
+    ) -> None:
         self._database = database
+        self.passkey: PasskeyUse = passkey
         self._rules = rules
         self._clock = clock
         self._live = live or Live()
@@ -117,39 +127,45 @@ class Files:
         async with self._database.write() as connection:
             await append_record(connection, Entry(person.name, "adt_file.refused", "adt-file", detail), now)
 
-    async def approve(self, person: Person, file_id: int) -> StoredFile:
+    async def approve(self, person: Person, file_id: int, proof: Proof | None = None) -> StoredFile:
         """Approve a file that somebody else submitted; one that is approved, or was by this person, stays as it is.
 
-        Raises `NotPermitted` (`second_person_required`) for the person who submitted it; the attempt is on
-        record.
+        Raises `NotPermitted` for whoever is no second person (`second_person_required`, `second_person_unsure`)
+        and, where a passkey is required, without its *proof* (`passkey_required`); the attempt is on record.
         """
         person.require(Action.APPROVE_FILE)
         now = self._clock()
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
-            own = file.submitted_by == person.name
-            approved = False
-            if own:
-                await self._record(connection, person.name, "approval_refused", file, now)
-            elif file.state is not FileState.APPROVED and file.approved_by != person.name:
+            refused = await refusal(connection, file, person, lacks=self.passkey == "required" and not proof)
+            moves = file.state is not FileState.APPROVED and file.approved_by != person.name
+            if refused:
+                await self._refuse(connection, person, file, refused.code, now)
+            elif moves:
                 _expect(file, FileState.SUBMITTED)
-                detail = {"name": file.name, "sha256": file.sha256, "submitted_by": file.submitted_by}
+                kept = await use(connection, proof, file, now) if proof else {}
+                detail: dict[str, Any] = {"name": file.name, "sha256": file.sha256}
+                detail["submitted_by"] = file.submitted_by
+                if proof:
+                    detail["passkey"] = proof.detail
                 number = await self._record(connection, person.name, "approved", file, now, detail)
-                file = await move_file(
-                    connection,
-                    file,
-                    FileState.APPROVED,
-                    approved_by=person.name,
-                    approved_at=int(now),
-                    approval_record=number,
-                )
-                approved = True
-        if own:
-            msg = f"{person.name} submitted ADT file {file_id} and so cannot approve it"
-            raise NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
-        if approved:
+                kept |= {"approved_by": person.name, "approved_at": int(now), "approval_record": number}
+                file = await move_file(connection, file, FileState.APPROVED, **kept)
+        if refused:
+            raise refused
+        if moves:
             self._live.file(file)
         return file
+
+    async def record_refusal(self, person: Person, file_id: int, code: str) -> None:
+        """Put on record that *person* tried to approve a file, and why they could not."""
+        async with self._database.write() as connection:
+            await self._refuse(connection, person, await get_file(connection, file_id), code, self._clock())
+
+    async def _refuse(
+        self, connection: AsyncConnection, person: Person, file: StoredFile, code: str, now: float
+    ) -> None:
+        await self._record(connection, person.name, "approval_refused", file, now, {"code": code})
 
     async def reject(self, person: Person, file_id: int, reason: str) -> StoredFile:
         """Reject a submitted file, with a reason."""

@@ -60,6 +60,7 @@ async def set_roles(database: Database, actor: str, name: str, roles: tuple[Role
     _check_roles(name, roles)
     async with database.write() as connection:
         person = await enabled(connection, name)
+        of_the_gateway(person)
         if set(person.roles) == set(roles):
             return
         await store.set_roles(connection, person.id, roles)
@@ -90,6 +91,13 @@ async def enabled(connection: AsyncConnection, name: str) -> store.PersonRow:
     if person.disabled_at is not None:
         raise Conflict("person_disabled", f"{name} is disabled", "Add a new person.")
     return person
+
+
+def of_the_gateway(person: store.PersonRow) -> None:
+    """Raise `Conflict` where a provider says who *person* is and what they may do."""
+    if person.issuer is not None:
+        msg = f"{person.name} comes from {person.issuer}, which alone gives them roles and lets them in"
+        raise Conflict("person_of_provider", msg, "Change their groups there, or disable them here.")
 
 
 async def everybody(database: Database) -> list[store.PersonRow]:

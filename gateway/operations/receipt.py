@@ -16,6 +16,13 @@ SCHEMA: Final = "adt-gateway-receipt-1"
 def make_receipt(file: StoredFile, artefact: SignedArtefact, record: AuditRecord) -> bytes:
     """Return the receipt of *file*; `audit_record` is the anchor into the chain."""
     certificate = artefact.certificate
+    approved = {
+        "by": file.approved_by,
+        "at": to_text(file.approved_at or 0),
+        "audit_record": file.approval_record,
+    }
+    if file.approval_evidence_sha256:
+        approved["evidence_sha256"] = file.approval_evidence_sha256
     receipt = {
         "schema": SCHEMA,
         "file": {"name": file.name, "sha256": file.sha256, "profile": file.profile, "rows": file.row_count},
@@ -37,11 +44,7 @@ def make_receipt(file: StoredFile, artefact: SignedArtefact, record: AuditRecord
             "key": msgspec.to_builtins(artefact.key),
         },
         "submitted": {"by": file.submitted_by, "at": to_text(file.submitted_at)},
-        "approved": {
-            "by": file.approved_by,
-            "at": to_text(file.approved_at or 0),
-            "audit_record": file.approval_record,
-        },
+        "approved": approved,
         "audit_record": {"number": record.number, "hash": record.hash},
     }
     return msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n"

@@ -8,11 +8,12 @@ from typing import Final
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.clock import Clock
-from gateway.errors import GatewayError, NotAuthenticated, NotFound
+from gateway.errors import GatewayError, NotAuthenticated, NotFound, NotPermitted
 from gateway.metrics import SIGN_INS
 from gateway.operations.passwords import LONGEST_BYTES, Passwords
 from gateway.operations.people import NAME, existing
@@ -40,6 +41,9 @@ class Session(msgspec.Struct, frozen=True):
     """What the cookie holds."""
     must_change_password: bool
     """Whether the person has a password that they have not chosen."""
+    begun_at: int
+    of_provider: bool
+    """Whether an OpenID Connect provider let the person in."""
 
     def __repr__(self) -> str:
         return f"Session({self.number}, {self.person.name})"
@@ -62,9 +66,17 @@ class Sessions:
     """Begins sessions, finds them again and ends them."""
 
     def __init__(
-        self, database: Database, settings: SessionSettings, passwords: Passwords, usage: Usage, clock: Clock
+        self,
+        database: Database,
+        settings: SessionSettings,
+        passwords: Passwords,
+        usage: Usage,
+        clock: Clock,
+        *,
+        local_accounts: bool = True,
     ) -> None:
         self._database = database
+        self.local_accounts = local_accounts
         self._idle_seconds = settings.idle_minutes * 60
         self.longest_seconds = settings.longest_hours * 3600
         self._passwords = passwords
@@ -76,8 +88,11 @@ class Sessions:
         """Begin a session and return its secret.
 
         Raises `NotAuthenticated` in the same words, after the same work, whether the name or the password is
-        wrong; `TooMany` where it is tried too often.
+        wrong; `TooMany` where it is tried too often; `NotPermitted` where nobody signs in with a password.
         """
+        if not self.local_accounts:
+            msg = "nobody signs in here with a password"
+            raise NotPermitted("local_accounts_off", msg, "Sign in with your organisation's account.")
         account = name if NAME.fullmatch(name) else ""
         self._attempts.begin(account, address, self._clock())
         try:
@@ -105,20 +120,34 @@ class Sessions:
         return await self._begin(found, address, agent)
 
     async def _begin(self, found: Credentials, address: str, agent: str) -> str:
-        secret = secrets.token_urlsafe(SECRET_BYTES)
         now = self._clock()
         async with self._database.write() as connection:
             present = await find_credentials(connection, found.person.name)
             changed = present is None or present.password_hash != found.password_hash
             if present is None or changed or not _usable(present.person, now):
                 raise _refused()  # between the judgement and now
-            await store.forget_sessions(connection, int(now) - self.longest_seconds - KEPT_SECONDS)
-            number = await store.insert_session(
-                connection, found.person.id, _hash(secret), now, address[:64], agent[:200]
-            )
-            detail = {"address": address[:64], "number": number}
-            entry = Entry(found.person.name, "session.begun", f"person/{found.person.name}", detail)
-            await append_record(connection, entry, now)
+            return await self.begin(connection, found.person, address, agent, now)
+
+    async def begin(
+        self,
+        connection: AsyncConnection,
+        person: PersonRow,
+        address: str,
+        agent: str,
+        now: float,
+        provider_session: str | None = None,
+    ) -> str:
+        """Begin a session of *person*, who was found to be who they are, and return its secret."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        await store.forget_sessions(connection, int(now) - self.longest_seconds - KEPT_SECONDS)
+        number = await store.insert_session(
+            connection, person.id, _hash(secret), now, address[:64], agent[:200], provider_session
+        )
+        detail = {"address": address[:64], "number": number}
+        if provider_session is not None:
+            detail |= {"issuer": person.issuer or "", "subject": person.subject or ""}
+        entry = Entry(person.name, "session.begun", f"person/{person.name}", detail)
+        await append_record(connection, entry, now)
         return secret
 
     async def find(self, secret: str, *, used: bool = True) -> Session:
@@ -135,7 +164,9 @@ class Sessions:
         if used:
             self._usage.session_used(row.id, now)
         known = Person(person.name, frozenset(person.roles))
-        return Session(row.id, known, secret, person.password_expires_at is not None)
+        must_change = person.password_expires_at is not None
+        of_provider = row.provider_session is not None
+        return Session(row.id, known, secret, must_change, row.created_at, of_provider)
 
     def _lasts(self, row: store.SessionRow, now: float) -> bool:
         used_at = self._usage.session_last_used(row.id, row.used_at)
@@ -166,7 +197,7 @@ def _usable(person: PersonRow, now: float) -> bool:
     """Tell whether *person* may sign in with the password that is kept."""
     chosen = person.password_expires_at is None or now < person.password_expires_at
     is_machine = not Person(person.name, frozenset(person.roles)).may(Action.USE_CONSOLE)
-    return person.disabled_at is None and chosen and not is_machine
+    return person.disabled_at is None and person.issuer is None and chosen and not is_machine
 
 
 def _refused() -> NotAuthenticated:

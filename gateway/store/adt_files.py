@@ -42,6 +42,8 @@ class StoredFile(msgspec.Struct, frozen=True):
     approved_by: str | None
     approved_at: int | None
     approval_record: int | None
+    approval_evidence_sha256: str | None
+    """SHA-256 of what a passkey gave at the approval."""
     signature_name: str | None
     signed_at: int | None
     delivered_at: int | None
@@ -129,7 +131,7 @@ async def find_live_copy(connection: AsyncConnection, sha256: str) -> StoredFile
 
 
 async def get_part(connection: AsyncConnection, file_id: int, part: str) -> bytes | None:
-    """Return the `content`, the `signature` or the `receipt` of a file."""
+    """Return the `content`, the `signature`, the `receipt` or the `approval_evidence` of a file."""
     query = select(adt_files.c[part]).where(adt_files.c.id == file_id)
     data = (await connection.execute(query)).scalar_one_or_none()
     return None if data is None else bytes(data)

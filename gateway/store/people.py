@@ -22,6 +22,10 @@ class PersonRow(msgspec.Struct, frozen=True):
     password_set_at: int | None = None
     password_expires_at: int | None = None
     """Until when a password works that its person has not chosen; None for one's own."""
+    issuer: str | None = None
+    """The OpenID Connect provider that the person comes from; None for a local account."""
+    subject: str | None = None
+    """What the provider calls them: it stays when their name changes."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -44,10 +48,19 @@ def roles_text(roles: tuple[Role, ...]) -> str:
     return " ".join(sorted(set(roles)))
 
 
-async def insert_person(connection: AsyncConnection, name: str, roles: tuple[Role, ...], now: float) -> int:
-    """Add a person; return their number."""
+async def insert_person(
+    connection: AsyncConnection,
+    name: str,
+    roles: tuple[Role, ...],
+    now: float,
+    identity: tuple[str, str] | None = None,
+) -> int:
+    """Add a person; *identity* is issuer and subject of one who comes from a provider. Return their number."""
+    issuer, subject = identity or (None, None)
     result = await connection.execute(
-        insert(people).values(name=name, roles=roles_text(roles), created_at=int(now))
+        insert(people).values(
+            name=name, roles=roles_text(roles), created_at=int(now), issuer=issuer, subject=subject
+        )
     )
     return inserted_id(result)
 
@@ -61,6 +74,13 @@ async def list_people(connection: AsyncConnection) -> list[PersonRow]:
 async def find_person(connection: AsyncConnection, name: str) -> PersonRow | None:
     """Return the person of that name."""
     row = (await connection.execute(select(people).where(people.c.name == name))).one_or_none()
+    return _person(row) if row else None
+
+
+async def find_by_identity(connection: AsyncConnection, issuer: str, subject: str) -> PersonRow | None:
+    """Return the person whom a provider calls by that subject."""
+    query = select(people).where(people.c.issuer == issuer, people.c.subject == subject)
+    row = (await connection.execute(query)).one_or_none()
     return _person(row) if row else None
 
 
@@ -79,6 +99,8 @@ def _person(row: Any) -> PersonRow:
         row.disabled_at,
         row.password_set_at,
         row.password_expires_at,
+        row.issuer,
+        row.subject,
     )
 
 

@@ -50,6 +50,23 @@ people = Table(
     Column("password_hash", String(200)),
     Column("password_set_at", BigInteger),
     Column("password_expires_at", BigInteger),  # set for a password that its person has not chosen
+    Column("issuer", String(500)),  # set with the subject for whoever comes from an OpenID Connect provider
+    Column("subject", String(255)),
+    Index("ix_people_identity", "issuer", "subject", unique=True),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
+    Column("credential_id", String(1400), nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("label", String(80), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("removed_at", BigInteger),
 )
 
 access_tokens = Table(
@@ -77,6 +94,7 @@ sessions = Table(
     Column("ended_at", BigInteger),
     Column("address", String(64), nullable=False),
     Column("agent", String(200), nullable=False),
+    Column("provider_session", String(255)),  # by which an OpenID Connect provider ends it
 )
 
 adt_files = Table(
@@ -97,6 +115,8 @@ adt_files = Table(
     Column("approved_by", String(64)),
     Column("approved_at", BigInteger),
     Column("approval_record", BigInteger),
+    Column("approval_evidence", LargeBinary),
+    Column("approval_evidence_sha256", String(64)),
     Column("signature", LargeBinary),
     Column("signature_name", String(220)),
     Column("receipt", LargeBinary),

@@ -20,13 +20,21 @@ class SessionRow(msgspec.Struct, frozen=True):
     ended_at: int | None
     address: str
     agent: str
+    provider_session: str | None = None
+    """What an OpenID Connect provider calls it; empty where it has no name there, None for a password's session."""
 
 
 _COLUMNS = [sessions.c[name] for name in SessionRow.__struct_fields__]
 
 
 async def insert_session(
-    connection: AsyncConnection, person_id: int, sha256: str, now: float, address: str, agent: str
+    connection: AsyncConnection,
+    person_id: int,
+    sha256: str,
+    now: float,
+    address: str,
+    agent: str,
+    provider_session: str | None = None,
 ) -> int:
     """Begin a session; return its number."""
     result = await connection.execute(
@@ -37,6 +45,7 @@ async def insert_session(
             used_at=int(now),
             address=address,
             agent=agent,
+            provider_session=provider_session,
         )
     )
     return inserted_id(result)
@@ -86,6 +95,19 @@ async def end_sessions(
     if but is not None:
         query = query.where(sessions.c.id != but)
     return (await connection.execute(query.values(ended_at=int(now)))).rowcount
+
+
+async def end_provider_session(connection: AsyncConnection, issuer: str, name: str, now: float) -> list[str]:
+    """End what a provider calls *name*; return whose sessions ended."""
+    query = (
+        select(sessions.c.id, people.c.name)
+        .join(people, people.c.id == sessions.c.person_id)
+        .where(people.c.issuer == issuer, sessions.c.provider_session == name, sessions.c.ended_at.is_(None))
+    )
+    found = list(await connection.execute(query))
+    numbers = [row.id for row in found]
+    await connection.execute(update(sessions).where(sessions.c.id.in_(numbers)).values(ended_at=int(now)))
+    return [row.name for row in found]
 
 
 async def note_session_use(connection: AsyncConnection, number: int, used_at: int) -> None:

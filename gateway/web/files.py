@@ -14,7 +14,7 @@ from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.services import SERVICES
+from gateway.web.services import SERVICES, Services
 
 FILE_BYTES: Final = 16 * 1024 * 1024
 """Size of an uploaded file at the most; a file of 100 000 rows has about 9 MB."""
@@ -26,6 +26,7 @@ FILE_TYPES: Final = {
     "content": "text/csv; charset=utf-8",
     "signature": "application/pkcs7-signature",
     "receipt": "application/json",
+    "approval_evidence": "application/json",
 }
 
 
@@ -124,11 +125,12 @@ async def get_one(request: web.Request) -> web.Response:
 
 
 async def get_file_part(request: web.Request) -> web.Response:
-    """Download the file, its signature or its receipt, byte for byte."""
+    """Download the file, its signature, its receipt or what a passkey gave at its approval, byte for byte."""
     person = await asker(request)
     services = request.app[SERVICES]
     file = await services.files.get(person, path_number(request))
-    part = {"file": "content"}.get(request.match_info["part"], request.match_info["part"])
+    asked = request.match_info["part"]
+    part = {"file": "content", "approval": "approval_evidence"}.get(asked, asked)
     async with services.database.read() as connection:
         data = await get_part(connection, file.id, part)
         failed = await last_signing_error(connection, file)
@@ -139,7 +141,12 @@ async def get_file_part(request: web.Request) -> web.Response:
         raise GatewayError(
             "stored_bytes_changed", msg, "Somebody changed the database: adt-gateway audit verify"
         )
-    names = {"content": file.name, "signature": file.signature_name, "receipt": f"{file.name}.receipt.json"}
+    names = {
+        "content": file.name,
+        "signature": file.signature_name,
+        "receipt": f"{file.name}.receipt.json",
+        "approval_evidence": f"{file.name}.approval.json",
+    }
     headers = {
         "Content-Disposition": f'attachment; filename="{names[part]}"',
         "X-Content-Type-Options": "nosniff",
@@ -149,6 +156,9 @@ async def get_file_part(request: web.Request) -> web.Response:
 
 
 def _missing(file: StoredFile, part: str, failed: SigningError | None) -> NotFound:
+    if part == "approval_evidence":
+        msg = f"ADT file {file.id} was not approved with a passkey"
+        return NotFound("adt_file_part_missing", msg, "Who approved it is in its receipt and on record.")
     msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
     if failed is None:
         return NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
@@ -162,15 +172,18 @@ async def approve(request: web.Request) -> web.Response:
     person = await asker(request)
     services = request.app[SERVICES]
     file = await services.files.approve(person, path_number(request))
+    return json_answer(shown(await sign_and_deliver(services, file.id)))
+
+
+async def sign_and_deliver(services: Services, number: int) -> StoredFile:
+    """Sign an approved file and deliver it; raise `TokenUnavailable` where it is approved and not signed yet."""
     try:
-        file = await services.signing.sign(file.id)
+        file = await services.signing.sign(number)
     except TokenUnavailable as error:
-        msg = f"ADT file {file.id} is approved and on record, but not signed yet: {error.message}"
+        msg = f"ADT file {number} is approved and on record, but not signed yet: {error.message}"
         remedy = f"{error.remedy} It is signed by itself once the token works, or when it is approved again."
         raise TokenUnavailable(error.code, msg, remedy) from error
-    if file.state is FileState.SIGNED:
-        file = await services.delivery.deliver(file.id)
-    return json_answer(shown(file))
+    return await services.delivery.deliver(file.id) if file.state is FileState.SIGNED else file
 
 
 async def reject(request: web.Request) -> web.Response:

@@ -82,7 +82,7 @@ ROUTES: Final = (
     Route("GET", _FILE, files.get_one, Action.READ_FILES, answers=AdtFile),
     Route(
         "GET",
-        _FILE + "/{part:file|signature|receipt}",
+        _FILE + "/{part:file|signature|receipt|approval}",
         files.get_file_part,
         Action.READ_FILES,
         answers=" ".join(files.FILE_TYPES.values()).replace("; charset=utf-8", ""),

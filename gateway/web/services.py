@@ -18,6 +18,7 @@ from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
+from gateway.operations.passkeys import Passkeys
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
@@ -35,6 +36,8 @@ class Services:
     entrance: Entrance
     receiver: Receiver
     files: Files
+    passkeys: Passkeys | None
+    """Where they are set."""
     signing: Signing
     delivery: Delivery
     in_force: InForce

@@ -13,6 +13,7 @@ from tests.support.daemon import Daemon
 from tests.support.visitor import Visitor, words
 
 ADMIN: Final = frozenset({Role.ADMIN})
+APPROVER: Final = frozenset({Role.APPROVER})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/overview"): EVERYBODY,
@@ -44,6 +45,12 @@ ALLOWED: Final = {
     ("GET", "/rates"): EVERYBODY,
     ("GET", "/rates/{key}"): EVERYBODY,
     ("GET", "/rates/{key}/counts.csv"): EVERYBODY,
+    ("GET", "/account/passkeys/new"): EVERYBODY,
+    ("POST", "/account/passkeys"): EVERYBODY,
+    ("POST", "/account/passkeys/{number}/remove"): EVERYBODY,
+    ("POST", "/people/{name}/passkeys/{number}/remove"): ADMIN,
+    ("GET", "/files/{number}/passkey"): APPROVER,
+    ("POST", "/files/{number}/passkey"): APPROVER,
     ("POST", "/logout"): EVERYBODY,
 }
 """Who may use each page, written down a second time."""
@@ -72,7 +79,8 @@ def in_order() -> list[tuple[str, str]]:
 
 def test_every_page_is_listed_here() -> None:
     assert sorted(map(plain, PAGES)) == sorted(ALLOWED)
-    assert {path for _, path, _ in OPEN} == {"/login"}
+    ways_in = {"/login", "/login/oidc", "/login/oidc/answer", "/login/oidc/ended"}
+    assert {path for _, path, _ in OPEN} == ways_in
 
 
 @pytest.mark.parametrize("role", PEOPLE_ROLES)

@@ -45,6 +45,7 @@ async def _shown(visit: Visit, faults: tuple[Fault, ...] = (), token: str = "") 
         faults=faults,
         sent=visit.form,
         token=token,
+        passkeys=await services.passkeys.of_person(name) if services.passkeys else None,
         tokens=await list_access_tokens(services.database, name),
         now=services.clock(),
         sessions=await services.entrance.sessions.of_person(name),

@@ -82,6 +82,7 @@ async def _person(visit: Visit, *faults: Fault, password: str = "") -> web.Respo
         password_state=_password_state(person),
         roles=tuple(Role),
         tokens=tokens,
+        passkeys=await services.passkeys.of_person(name) if services.passkeys else None,
         sessions=await services.entrance.sessions.of_person(name),
         now=services.clock(),
         password=password,

@@ -31,7 +31,15 @@ def _form(
     request: web.Request, following: str, name: str = "", fault: str = "", status: int = 200
 ) -> web.Response:
     faults = [Fault("name", fault)] if fault else []
-    context = {"title": "Sign in", "following": following, "name": name, "faults": faults}
+    entrance = request.app[SERVICES].entrance
+    context = {
+        "title": "Sign in",
+        "following": following,
+        "name": name,
+        "faults": faults,
+        "provider": entrance.single_sign_on.name if entrance.single_sign_on else "",
+        "local_accounts": entrance.sessions.local_accounts,
+    }
     return show(request, None, "sign_in.html", status, **context)
 
 
@@ -58,9 +66,23 @@ async def sign_out(visit: Visit) -> web.StreamResponse:
     """End the session."""
     with contextlib.suppress(NotFound):  # somebody else ended it just now
         await visit.services.entrance.sessions.end(visit.person.name, visit.person.name, visit.session.number)
-    response = visit.go(SIGN_IN)
+    response = await _signed_out(visit)
     take_away(visit.request, response)
     return response
+
+
+async def _signed_out(visit: Visit) -> web.Response:
+    """Return the way to the form; for whom a provider let in, the way out there.
+
+    It is a link: the page's own rules let no form lead to another site.
+    """
+    single = visit.services.entrance.single_sign_on
+    if single is None or not visit.session.of_provider:
+        return visit.go(SIGN_IN)
+    place = await single.sign_out_url()
+    return show(
+        visit.request, None, "signed_out.html", title="You are signed out", provider=single.name, place=place
+    )
 
 
 PAGES: Final = (Page("POST", "/logout", sign_out, Action.USE_CONSOLE, "Sign out"),)

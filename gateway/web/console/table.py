@@ -10,11 +10,13 @@ from gateway.web.console import (
     help_page,
     incidents,
     overview,
+    passkeys,
     people,
     rate,
     rates,
     settings,
     sign_in,
+    single_sign_on,
     static_files,
     token,
 )
@@ -33,11 +35,12 @@ PAGES: Final[tuple[Page, ...]] = (
     *settings.PAGES,
     *help_page.PAGES,
     *account.PAGES,
+    *passkeys.PAGES,
     *sign_in.PAGES,
 )
 """A module for each subject; it lists its own pages."""
 
-OPEN: Final = (("GET", SIGN_IN, sign_in.ask), ("POST", SIGN_IN, sign_in.sign_in))
+OPEN: Final = (("GET", SIGN_IN, sign_in.ask), ("POST", SIGN_IN, sign_in.sign_in), *single_sign_on.OPEN)
 """What anybody may see: the way in, and beside it the static files."""
 
 

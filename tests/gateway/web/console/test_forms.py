@@ -18,8 +18,22 @@ from gateway.web.console.serve import local_path
 from gateway.web.problems import problems
 
 LIMIT = 1000
-ANN = Session(1, Person("ann", frozenset({Role.ANALYST})), "secret-of-ann", must_change_password=False)
-BOB = Session(2, Person("bob", frozenset({Role.ANALYST})), "secret-of-bob", must_change_password=False)
+ANN = Session(
+    1,
+    Person("ann", frozenset({Role.ANALYST})),
+    "secret-of-ann",
+    must_change_password=False,
+    begun_at=0,
+    of_provider=False,
+)
+BOB = Session(
+    2,
+    Person("bob", frozenset({Role.ANALYST})),
+    "secret-of-bob",
+    must_change_password=False,
+    begun_at=0,
+    of_provider=False,
+)
 
 
 async def send(data: Any, content_type: str = "") -> tuple[int, Any]:
