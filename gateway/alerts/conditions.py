@@ -16,7 +16,7 @@ from gateway.alerts.candidate import Candidate, Candidates
 from gateway.alerts.condition import Key, News, combined, merged, news_facts
 from gateway.alerts.facts import Condition, ConditionFacts, Facts, decode_facts, kind_of
 from gateway.clock import Clock
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreRefused
 from gateway.store.database import Database
 from gateway.store.incidents import due_to_be_told, find_open, open_with_subject
 
@@ -104,25 +104,31 @@ class Conditions:
                 await self._rung.wait()
 
     async def write(self) -> None:
-        """Put on record what waits, each condition in a transaction of its own: no sender waits for long."""
+        """Put on record what waits, each condition in a transaction of its own: no sender waits for long.
+
+        One that the store refuses waits on and holds none of the others up.
+        """
         self._written_at = self._clock()
         async with self._writing:  # at the end what is under way is waited for
             told = bool(self._waiting)
-            while self._waiting:
-                await self._write_next()
+            for key in tuple(self._waiting):
+                try:
+                    await self._write_one(key)
+                except StoreRefused as error:
+                    log.error("condition_refused", kind=key.kind, subject=key.subject, error=error.message)  # noqa: TRY400 - the error says it all
         if told:
             self._candidates.ring()
 
-    async def _write_next(self) -> None:
-        key, news = next(iter(self._waiting.items()))
-        del self._waiting[key]
+    async def _write_one(self, key: Key) -> None:
+        news = self._waiting.pop(key)
         try:
             async with self._database.write() as connection:
                 await self.put(connection, news)
-        except BaseException:
+        except BaseException as error:
             later = self._waiting.get(key)
             self._waiting[key] = combined(news, later) if later else news
-            self._rung.set()
+            if not isinstance(error, StoreRefused):  # which a repeat at once would not help
+                self._rung.set()
             raise
 
     async def finish(self) -> None:

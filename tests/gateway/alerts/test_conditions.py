@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import tasks
 from gateway.alerts import conditions as module
@@ -12,7 +13,7 @@ from gateway.alerts.candidate import UPDATE_SECONDS, Candidates
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import QueueFull, SourceSilent
-from gateway.errors import Unavailable
+from gateway.errors import StoreRefused, Unavailable
 from gateway.store.database import Database
 from gateway.store.incidents import StoredIncident, list_incidents
 from tests.support.watching import Machine, make_conditions
@@ -180,3 +181,25 @@ async def _event(rung: asyncio.Event) -> None:
     async with asyncio.timeout(10):
         await rung.wait()
     rung.clear()
+
+
+async def test_one_that_the_store_refuses_holds_no_other_up_and_is_not_lost(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine()
+    conditions = make_conditions(sqlite, machine)
+    put = Conditions.put
+
+    async def refuse_one(self: Conditions, connection: AsyncConnection, news: News) -> None:
+        if news.kind is QueueFull:
+            raise StoreRefused("store_refused", "a rule of a table", "")
+        await put(self, connection, news)
+
+    conditions.holds(full(machine))
+    conditions.holds(News(SourceSilent, "http", "silent", machine()))
+    with monkeypatch.context() as patch:
+        patch.setattr(Conditions, "put", refuse_one)
+        await conditions.write()
+    assert [each.kind for each in await incidents(sqlite)] == ["source_silent"]
+    await conditions.finish()
+    assert [each.kind for each in await incidents(sqlite)] == ["source_silent", "queue_full"]
