@@ -111,17 +111,17 @@ def by_user(thresholds: Iterable[Threshold], now: float) -> list[UserThresholds]
 def _waiting(person: Person, files: dict[str, int], to_approve: int, incidents: int) -> list[Waiting]:
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
-        (Action.APPROVE_FILE, "to approve or reject", to_approve, "/files?state=submitted"),
-        (Action.CLOSE_INCIDENT, "open incidents to look at", incidents, "/incidents"),
+        (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/files?state=submitted"),
+        (Action.CLOSE_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
         (
             Action.DELIVER_FILE,
-            "signed, not delivered",
+            "ADT files to deliver",
             files.get(FileState.SIGNED, 0),
             "/files?state=signed",
         ),
         (
             Action.ACKNOWLEDGE_FILE,
-            "delivered, not acknowledged",
+            "ADT files to have acknowledged",
             files.get(FileState.DELIVERED, 0),
             "/files?state=delivered",
         ),

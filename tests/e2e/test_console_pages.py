@@ -179,11 +179,13 @@ def test_a_role_sees_no_link_to_what_it_may_not_do(watched: Daemon) -> None:
 
 def test_the_overview_tells_each_what_waits_for_them(watched: Daemon) -> None:
     bob, ana, adam = (words(_signed_in(watched, name).get("/overview")) for name in ("bob", "ana", "adam"))
-    assert "1 to approve or reject" in bob
-    assert "1 open incidents to look at" in ana
+    assert "ADT files to approve or reject: 1" in bob
+    assert "Open incidents to look at: 1" in ana
     assert "Nothing waits for you." in adam
     dora = watched.submit(row(7, 9), by="dora", name="own.csv")
-    assert "1 to approve or reject" in words(_signed_in(watched, "dora").get("/overview"))  # not her own
+    assert "ADT files to approve or reject: 1" in words(
+        _signed_in(watched, "dora").get("/overview")
+    )  # not her own
     watched.as_("dora").step(dora, "withdraw", reason="done")
     assert f"{SUPPLIER} 1 0 0" in adam
     assert "1 Breach of a threshold" in adam

@@ -73,7 +73,7 @@ def test_an_incident_is_worked_from_the_list_to_its_closing(
     wait_for("the breach", lambda: len(own_daemon.incidents()) >= 2)
     with opened(browser, own_daemon.url, java_script_enabled=script) as page:
         sign_in(page, "ana")
-        page.get_by_role("link", name="1 open incidents to look at").click()
+        page.get_by_role("link", name="Open incidents to look at: 1").click()
         page.get_by_label("Level").select_option("quarantine")
         page.get_by_role("button", name="Find").click()
         page.wait_for_url("**level=quarantine*")
@@ -108,7 +108,7 @@ def test_the_overview_changes_while_somebody_looks(browser: Browser, own_daemon:
         expect(page.locator("#open")).to_contain_text("Breach of a threshold")
         expect(page.locator("#sources")).to_contain_text("speaks")
         own_daemon.submit(row(3, 5), name="waiting.csv")
-        expect(page.locator("#waiting")).to_contain_text("1 to approve or reject")
+        expect(page.locator("#waiting")).to_contain_text("ADT files to approve or reject: 1")
         expect(page.locator("#open time").first).to_have_attribute("title", re.compile("20"))
 
 
