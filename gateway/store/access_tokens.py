@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.access import Person, Role
 from gateway.store.database import inserted_id
 from gateway.store.people import read_roles, roles_text
-from gateway.store.schema import access_tokens, people
+from gateway.store.people_schema import access_tokens, people
 
 
 class AccessTokenRow(msgspec.Struct, frozen=True):

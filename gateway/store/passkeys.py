@@ -5,7 +5,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import inserted_id
-from gateway.store.schema import passkeys, people
+from gateway.store.people_schema import passkeys, people
 
 
 class PasskeyRow(msgspec.Struct, frozen=True):

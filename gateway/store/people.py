@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Role
 from gateway.store.database import inserted_id
-from gateway.store.schema import people
+from gateway.store.people_schema import people
 
 
 class PersonRow(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -17,18 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-Number = BigInteger().with_variant(Integer, "sqlite")
-"""Primary keys that the database counts up: SQLite does so for INTEGER alone."""
+from gateway.store.metadata import Number, metadata
 
 audit_records = Table(
     "audit_records",
@@ -37,64 +25,6 @@ audit_records = Table(
     Column("subject", String(120), nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
     Column("hash", String(64), nullable=False),
-)
-
-people = Table(
-    "people",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("name", String(64), nullable=False, unique=True),
-    Column("roles", String(200), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("disabled_at", BigInteger),
-    Column("password_hash", String(200)),
-    Column("password_set_at", BigInteger),
-    Column("password_expires_at", BigInteger),  # set for a password that its person has not chosen
-    Column("issuer", String(500)),  # set with the subject for whoever comes from an OpenID Connect provider
-    Column("subject", String(255)),
-    Index("ix_people_identity", "issuer", "subject", unique=True),
-)
-
-passkeys = Table(
-    "passkeys",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
-    Column("credential_id", String(1400), nullable=False, unique=True),
-    Column("public_key", LargeBinary, nullable=False),
-    Column("sign_count", BigInteger, nullable=False),
-    Column("label", String(80), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("used_at", BigInteger),
-    Column("removed_at", BigInteger),
-)
-
-access_tokens = Table(
-    "access_tokens",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("roles", String(200), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("label", String(80), nullable=False, server_default=""),
-    Column("expires_at", BigInteger),  # none for those of before there was an expiry
-    Column("revoked_at", BigInteger),
-    Column("used_at", BigInteger),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("used_at", BigInteger, nullable=False),
-    Column("ended_at", BigInteger),
-    Column("address", String(64), nullable=False),
-    Column("agent", String(200), nullable=False),
-    Column("provider_session", String(255)),  # by which an OpenID Connect provider ends it
 )
 
 adt_files = Table(

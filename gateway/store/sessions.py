@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import inserted_id
 from gateway.store.people import PersonRow, read_roles
-from gateway.store.schema import people, sessions
+from gateway.store.people_schema import people, sessions
 
 
 class SessionRow(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from gateway.operations.people import RESERVED, add_person, disable_person, ever
 from gateway.operations.usage import Usage
 from gateway.store.audit_log import all_records, read_records
 from gateway.store.database import Database
-from gateway.store.schema import people
+from gateway.store.people_schema import people
 from tests.support.databases import opened, store_settings
 
 BOTH = (Role.SUBMITTER, Role.ANALYST)

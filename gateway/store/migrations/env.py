@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from gateway.store.schema import metadata
+from gateway.store import people_schema, schema  # noqa: F401 - they fill the metadata
+from gateway.store.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -17,7 +17,8 @@ from gateway.errors import SettingsError, StoreRefused, Unavailable
 from gateway.store.audit_log import append_record
 from gateway.store.database import WRITER_LOCK, Database, open_database
 from gateway.store.people import insert_person, list_people
-from gateway.store.schema import access_tokens, audit_records, people
+from gateway.store.people_schema import access_tokens, people
+from gateway.store.schema import audit_records
 from tests.support.databases import Backend, opened, store_settings
 from tests.support.full_disk import fill, small_disk
 from tests.support.postgres import PostgresServer

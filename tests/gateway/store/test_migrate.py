@@ -9,8 +9,8 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from gateway.store.database import Database, open_database
 from gateway.store.incidents import list_incidents
+from gateway.store.metadata import metadata
 from gateway.store.migrate import alembic_config, is_current, migrate
-from gateway.store.schema import metadata
 from tests.support.databases import Backend
 
 
