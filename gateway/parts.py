@@ -30,6 +30,7 @@ from gateway.mqtt import Broker
 from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
+from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
@@ -142,6 +143,7 @@ class Parts:
             accounts=Accounts(database, self._passwords, clock),
             receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
+            reviews=Reviews(database, rules),
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,

@@ -13,7 +13,7 @@ from gateway.ingest.passed_on import plain
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.services import SERVICES
+from gateway.web.services import SERVICES, Services
 
 FILE_BYTES: Final = 16 * 1024 * 1024
 """Size of an uploaded file at the most; a file of 100 000 rows has about 9 MB."""
@@ -141,8 +141,15 @@ async def get_file_part(request: web.Request) -> web.Response:
 async def approve(request: web.Request) -> web.Response:
     """Approve a file that somebody else submitted; it is signed and delivered at once where that can be done."""
     person = await asker(request)
-    services = request.app[SERVICES]
-    file = await services.files.approve(person, path_number(request))
+    return json_answer(shown(await approve_file(request.app[SERVICES], person, path_number(request))))
+
+
+async def approve_file(services: Services, person: Person, number: int) -> StoredFile:
+    """Approve a file, and have it signed and delivered.
+
+    Raises `TokenUnavailable` where it is approved and on record but not signed yet.
+    """
+    file = await services.files.approve(person, number)
     try:
         file = await services.signing.sign(file.id)
     except TokenUnavailable as error:
@@ -151,7 +158,7 @@ async def approve(request: web.Request) -> web.Response:
         raise TokenUnavailable(error.code, msg, remedy) from error
     if file.state is FileState.SIGNED:
         file = await services.delivery.deliver(file.id)
-    return json_answer(shown(file))
+    return file
 
 
 async def reject(request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
+from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
@@ -37,6 +38,7 @@ class Services:
     accounts: Accounts
     receiver: Receiver
     files: Files
+    reviews: Reviews
     signing: Signing
     delivery: Delivery
     in_force: InForce

@@ -15,6 +15,16 @@ from tests.support.visitor import Visitor, words
 ADMIN: Final = frozenset({Role.ADMIN})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
+    ("GET", "/files"): EVERYBODY,
+    ("GET", "/approve"): frozenset({Role.APPROVER}),
+    ("GET", "/files/new"): frozenset({Role.SUBMITTER}),
+    ("POST", "/files/new"): frozenset({Role.SUBMITTER}),
+    ("GET", "/files/{number}"): EVERYBODY,
+    ("POST", "/files/{number}/approve"): frozenset({Role.APPROVER}),
+    ("POST", "/files/{number}/reject"): frozenset({Role.APPROVER}),
+    ("POST", "/files/{number}/withdraw"): frozenset({Role.SUBMITTER}),
+    ("POST", "/files/{number}/deliver"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/files/{number}/acknowledge"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
     ("GET", "/people"): ADMIN | {Role.AUDITOR},
     ("POST", "/people"): ADMIN,
     ("GET", "/people/{name}"): ADMIN | {Role.AUDITOR},

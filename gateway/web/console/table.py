@@ -4,13 +4,25 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.web.console import account, people, sign_in, start, static_files
+from gateway.web.console import (
+    account,
+    file_list,
+    file_page,
+    file_submit,
+    people,
+    sign_in,
+    start,
+    static_files,
+)
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
 
 PAGES: Final[tuple[Page, ...]] = (
     *start.PAGES,
+    *file_list.PAGES,
+    *file_submit.PAGES,
+    *file_page.PAGES,
     *people.PAGES,
     *account.PAGES,
     *sign_in.PAGES,
