@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench soak format clean
 
 demo: $(STAMP)
 	@$(BIN)/adt-gateway demo $(ARGS)
@@ -22,6 +22,11 @@ check: $(STAMP)
 bench: $(STAMP)
 	@.ci/packages bench
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Two thousand requests a second for ten minutes (SOAK_SECONDS, SOAK_RATE).
+soak: $(STAMP)
+	@.ci/packages test
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} $(BIN)/python -m pytest -s tests/e2e/test_soak.py $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

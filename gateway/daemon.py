@@ -50,13 +50,13 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     rules = Rulebook(load_rules(settings))
-    reload = Reload(settings, reread, rules)
-    loop.add_signal_handler(signal.SIGHUP, reload.ring)
     settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_daemon(settings.data_directory))
         database = open_database(settings)
         stack.push_async_callback(database.close)
+        reload = Reload(settings, reread, rules, database, clock)
+        loop.add_signal_handler(signal.SIGHUP, reload.ring)
         await migrate(database)
         parts = await stack.enter_async_context(open_parts(settings, database, rules, clock))
         await parts.recover()

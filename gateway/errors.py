@@ -9,6 +9,7 @@ GatewayError
 ├── NotPermitted         this person may not do that
 ├── TooMany              somebody asks too often
 ├── Conflict             it cannot be done in the present state
+├── StoreRefused         a rule of the database would have been broken; nothing was done
 ├── TokenUnavailable     the PKCS#11 token did not do its part
 └── Unavailable          a part of the gateway is busy or down; nothing was done
 """
@@ -97,6 +98,14 @@ class Conflict(GatewayError):
     """It cannot be done in the present state."""
 
     status = 409
+
+
+class StoreRefused(GatewayError):
+    """A rule of the database would have been broken; nothing was done, and a repeat would not help.
+
+    The gateway writes one transaction at a time and looks before it writes, so nobody else's write explains it:
+    it is a fault of the gateway (500), not of what was asked (409).
+    """
 
 
 class TokenUnavailable(GatewayError):

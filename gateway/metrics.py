@@ -75,6 +75,16 @@ HEARTBEAT: Final = Gauge(
 JOURNAL_GROUPS: Final = Gauge(
     "adt_gateway_journal_groups", "Groups in the journal, by their numbers.", registry=REGISTRY
 )
+DIGESTS: Final = Gauge(
+    "adt_gateway_digests",
+    "Digests of the journal, about one for each minute with traffic.",
+    registry=REGISTRY,
+)
+HISTORY_UNTIL: Final = Gauge(
+    "adt_gateway_history_until_timestamp_seconds",
+    "Up to when the counts are in the history; 0 where there is none yet.",
+    registry=REGISTRY,
+)
 COMMIT_SECONDS: Final = Histogram(
     "adt_gateway_commit_seconds",
     "How long one group commit of the journal took.",

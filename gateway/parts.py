@@ -12,7 +12,7 @@ import structlog
 
 from gateway import systemd, tasks
 from gateway.alerts.candidate import Candidates
-from gateway.alerts.channels import Channel, FileChannel, MqttChannel
+from gateway.alerts.channels import MqttChannel, open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import SteadyClock
@@ -20,9 +20,11 @@ from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.drop_folder import DropFolder
+from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
 from gateway.ingest.not_counted import NotCounted
 from gateway.ingest.passed_on import PassedOn
+from gateway.ingest.rebuild import without_collector
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
@@ -32,6 +34,7 @@ from gateway.operations.authenticator import Authenticator
 from gateway.operations.delivery import Delivery
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
@@ -44,7 +47,7 @@ from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
 from gateway.operations.usage import Usage
-from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock
+from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
 from gateway.settings import Settings
 from gateway.sight import Sight
 from gateway.store.database import Database
@@ -86,17 +89,18 @@ class Parts:
             if settings.mqtt
             else None
         )
-        channels = _channels(settings, self._broker)
+        channels = open_channels(settings.alerts, self._broker)
         names = tuple(channel.name for channel in channels)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
         live = Live()
         candidates = Candidates(settings.instance, names, self._ring, live)
         self._conditions = Conditions(database, candidates, clock)
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
-        horizon, warn = settings.ingest.deduplication_seconds, settings.forecast.warn_seconds
-        self._counting = Counting(database, recorder, self.health, clock, horizon, warn)
+        warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
+        self._counting = Counting(database, recorder, self.health, clock, warn)
+        self._folding = Folding(database, self._counting, horizon, settings.history.days, clock)
         self._journal = open_journal_writer(database)
-        self.intake = Intake(self._journal, self._counting, settings.ingest, clock)
+        self.intake = Intake(database, self._journal, self._counting, settings.ingest, clock)
         classify = rules.current.catalogue.classify
         self._receivers = {source: Receiver(self.intake, classify, clock) for source in SOURCES}
         self._not_counted = NotCounted(database, self._conditions, clock)
@@ -149,6 +153,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=incidents,
+            history=History(database, self._counting),
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -168,7 +173,8 @@ class Parts:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
         self._passwords.prepare()
         since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
-        await self.intake.recover(since)
+        with without_collector():
+            await self.intake.recover(since)
         await self._conditions.recover()
         if ahead := self._counting.was_ahead:
             self._conditions.happened(clock_was_ahead(ahead, self._clock()))
@@ -201,8 +207,10 @@ class Parts:
                 tasks.start(group, "intake", self.intake.run()),
                 tasks.start(group, "in-force", self._in_force.run()),
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
+                tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
+                tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
@@ -286,12 +294,3 @@ async def open_parts(
     finally:
         if token is not None:
             await token.close()
-
-
-def _channels(settings: Settings, broker: Broker | None) -> list[Channel]:
-    channels: list[Channel] = []
-    if settings.alerts.file:
-        channels.append(FileChannel(settings.alerts.file))
-    if broker and settings.alerts.mqtt:
-        channels.append(MqttChannel(broker))
-    return channels

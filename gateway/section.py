@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+ADDRESS_FILE: Final = "address"
+"""In the data directory while the daemon runs: where it listens."""
+
 
 class Section(BaseModel):
     """A table of the settings file."""
@@ -149,3 +152,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def http_address(host: str, port: int, *, tls: bool = False) -> str:
+    """Return the URL of *host*, a name or an address, and *port*."""
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -25,6 +25,7 @@ from gateway.section import (
     Silence,
     is_loopback,
 )
+from gateway.setting_faults import FORM, sentence
 
 ENVIRONMENT_PREFIX: Final = "ADT_GATEWAY__"
 """Settings have two underscores after the name; variables of the command line have one."""
@@ -121,6 +122,12 @@ class Ingest(Section):
     )
 
 
+class History(Section):
+    """The counts of the past, by the minute."""
+
+    days: int = Field(397, ge=32, le=3660, description="How many days of counts by the minute are kept.")
+
+
 class AdtFiles(Section):
     """ADT files and what is done with them."""
 
@@ -133,7 +140,11 @@ class AdtFiles(Section):
 class ServiceUser(Section):
     """A DCC User of ours."""
 
-    user_id: str = Field(pattern=r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$", description="EUI-64, hyphenated.")
+    user_id: str = Field(
+        pattern=r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$",
+        description="EUI-64, hyphenated.",
+        json_schema_extra={FORM: "an EUI-64 with hyphens, such as 90-B3-D5-1F-30-01-00-00"},
+    )
     roles: tuple[Literal["IS", "GS", "ED", "GT", "RSA", "ES", "OU", "LC"], ...] = Field(
         min_length=1, description="User Roles of this User ID (SEC)."
     )
@@ -158,7 +169,10 @@ class Settings(BaseSettings):
     )
 
     instance: str = Field(
-        "main", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Name of this gateway, in topics and alerts."
+        "main",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="Name of this gateway, in topics and alerts.",
+        json_schema_extra={FORM: "1 to 40 letters, digits, hyphens and underscores"},
     )
     data_directory: Path = Field(Path("../var"), description="Folder for all that the daemon writes.")
     http: Http = Http()
@@ -171,6 +185,7 @@ class Settings(BaseSettings):
     mqtt: Mqtt | None = Field(None, description="Without it nothing is received or sent over MQTT.")
     alerts: Alerts = Alerts()
     ingest: Ingest = Ingest()
+    history: History = History()
     forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
     forecast: Forecast = Forecast()
@@ -217,18 +232,21 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError("settings_missing", msg, "Name it with --config or ADT_GATEWAY_CONFIG.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path} cannot be read as TOML: {error}"
-        raise SettingsError("settings_unreadable", msg, "Mend the file.") from error
+        remedy = (
+            'Correct the place that is named: [section] on a line of its own, KEY = "TEXT" or KEY = NUMBER.'
+        )
+        raise SettingsError("settings_unreadable", msg, remedy) from error
     _refuse_unknown_variables()
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_input=False)
-        )
-        msg = f"{path}: {faults}"
-        raise SettingsError("settings_invalid", msg, "See the settings table in README.md.") from None
+        faults = "; ".join(sentence(fault, Settings) for fault in error.errors(include_input=False))
+        remedy = "Correct or remove each key that is named; README.md has the table of all settings."
+        raise SettingsError("settings_invalid", f"{path}: {faults}", remedy) from None
     except EnvironmentFault as error:
-        msg = f"the environment cannot be read: {error}"
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = ENVIRONMENT_PREFIX + (named[1].upper() if named else "…")
+        msg = f"{named[1] if named else variable}: the environment variable {variable} is not JSON"
         raise SettingsError("settings_invalid", msg, "Write tables and lists as JSON.") from None
     return _absolute(settings, path.resolve().parent)
 

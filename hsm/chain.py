@@ -12,6 +12,7 @@ from cryptography.x509.verification import VerificationError
 from hsm.config import TokenConfig
 from hsm.errors import token_error
 from hsm.path import certification_path, load_certificates
+from hsm.untrusted import why_untrusted
 
 
 def belongs_to(certificate: x509.Certificate, public_key: Any) -> bool:
@@ -66,7 +67,8 @@ def trusted_path(
         return certification_path(leaf, others, anchors, now)
     except (VerificationError, ValueError) as error:
         name = leaf.subject.rfc4514_string()
-        message = f"The certificate of {name} does not lead to a trusted root: {error}."
+        why = why_untrusted(leaf, others, anchors, now, error)
+        message = f"The certificate of {name} does not lead to a trusted root: {why}."
         raise token_error("certificate_chain", message) from error
 
 
@@ -83,7 +85,8 @@ class TrustFile:
         try:
             found = _required(self._path).stat()
         except OSError as error:
-            raise token_error("trust_file", f"The trust file cannot be read: {error}.") from error
+            message = f"The trust file {self._path} cannot be read: {error.strerror}."
+            raise token_error("trust_file", message) from error
         return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def anchors(self) -> list[x509.Certificate]:
@@ -105,4 +108,5 @@ def _read_anchors(path: Path) -> list[x509.Certificate]:
     try:
         return load_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise token_error("trust_file", f"The trust file {path} cannot be read: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise token_error("trust_file", f"The trust file {path} cannot be read: {why}.") from error

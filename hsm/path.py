@@ -69,12 +69,29 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
         raise ValueError(message)
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except x509.InvalidVersion as error:
-        raise ValueError(str(error)) from error
+    except (ValueError, x509.InvalidVersion) as error:
+        raise ValueError(_not_certificates(pem)) from error
     if not 1 <= len(certificates) <= MAX_CERTIFICATES:
         message = f"more than {MAX_CERTIFICATES} certificates"
         raise ValueError(message)
     return [readable(certificate) for certificate in certificates]
+
+
+_INSTEAD: Final = (
+    (b"-----BEGIN CERTIFICATE-----", "a certificate in it is damaged or cut off"),
+    (
+        b"CERTIFICATE REQUEST-----",
+        "it holds a signing request; the certificate is what the authority sends back",
+    ),
+    (b"PRIVATE KEY-----", "it holds a private key, not a certificate"),
+    (b"\x30\x82", "it is binary (DER); make it PEM: openssl x509 -inform DER -in FILE -out FILE.pem"),
+)
+"""What people give instead, by what the file contains."""
+
+
+def _not_certificates(pem: bytes) -> str:
+    found = (text for mark, text in _INSTEAD if mark in pem)
+    return next(found, "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
 
 
 def load_certificate(der: bytes) -> x509.Certificate:

@@ -17,6 +17,7 @@ from cryptography.x509.verification import VerificationError
 from hsm.claim import Claim, cannot, read_claim, read_trust
 from hsm.model import Container
 from hsm.path import certification_path, summarise
+from hsm.untrusted import why_untrusted
 from hsm.verdict import STEP_NAMES, JudgedBy, Outcome, Step, Verdict
 
 _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
@@ -195,6 +196,7 @@ def _check_path(claim: Claim, anchors: Sequence[x509.Certificate], at: dt.dateti
     try:
         path = certification_path(claim.signer, claim.others, anchors, at)
     except (VerificationError, ValueError) as error:
-        message = f"the certificate does not lead to a trusted root: {error}"
+        why = why_untrusted(claim.signer, claim.others, anchors, at, error)
+        message = f"the certificate does not lead to a trusted root: {why}"
         raise _Failed(message) from error
     return " < ".join(certificate.subject.rfc4514_string() for certificate in path)

@@ -22,37 +22,22 @@ from thresholds.breach import (
     Standing,
     change_second,
 )
+from thresholds.cells import Sum
 from thresholds.forecast import Forecast
-from thresholds.model import (
-    ALL,
-    ANY_SERVICE,
-    DEVICES,
-    Communication,
-    CommunicationClass,
-    Level,
-    Threshold,
-    ThresholdKey,
-    UserId,
-)
+from thresholds.kind import Counts, Kind
+from thresholds.matching import UNTOUCHED, Matching, Touched
+from thresholds.model import Communication, Level, Threshold, ThresholdKey
 from thresholds.outlook import ForecastChange, ForecastWithdrawn, OpenForecast, Outlook
-from thresholds.schedule import NEVER, Schedule, make_schedule
+from thresholds.schedule import NEVER, schedules_of
 from thresholds.watch import Watch
-from thresholds.window import LATENESS
+from thresholds.window import LATENESS, Window
 
 MATCH_CACHE_SIZE: Final = 16_384
 """Distinct kinds of communication whose watches are remembered: 10 users send about 4 000 kinds. Values of
 headers are hostile, so the cache starts again when it is full."""
 
-Kind = tuple[UserId, CommunicationClass, str, str]
-"""Originator, class, service reference and service reference variant: all that decides what a communication
-touches."""
-
-Touched = tuple[tuple[Watch, ...], tuple[Watch, ...]]
-"""The watches that count messages of a kind, and those that count the devices they name."""
-
 _UNCHANGED: Final = {placement: Observed(placement) for placement in Placement}
 _ON_TIME: Final = _UNCHANGED[Placement.ON_TIME]
-_UNTOUCHED: Final[Touched] = ((), ())
 
 
 class Monitor:
@@ -66,18 +51,13 @@ class Monitor:
     def __init__(self, thresholds: Iterable[Threshold], now: int, warn_seconds: int = 0) -> None:
         self._now = now
         self._outlook = Outlook(warn_seconds)
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         self._watches = {key: Watch(key, schedule, now) for key, schedule in schedules.items()}
         self._open: dict[Watch, None] = {}
         self._unevaluated: dict[Watch, None] = {}
         self._active: dict[Watch, None] = {}
         self._moving = dict.fromkeys(self._watches.values())
         self._reindex()
-
-    @property
-    def next_change(self) -> int | None:
-        """The next second at which a level changes, or None; call `advance` then."""
-        return self._changes[0][0] if self._changes else None
 
     def observe(self, communication: Communication, observed_at: int, now: int) -> Observed:
         """Count one communication, sent at *observed_at*, and evaluate every threshold it touches.
@@ -88,7 +68,11 @@ class Monitor:
         changes = self.advance(now) if now > self._now else ()
         now = self._now
         second = observed_at if now - LATENESS <= observed_at <= now else now
-        result = _ON_TIME if second == observed_at else _UNCHANGED[_placement(observed_at, now)]
+        result = (
+            _ON_TIME
+            if second == observed_at
+            else _UNCHANGED[Placement.FUTURE if observed_at > now else Placement.LATE]
+        )
         kind = (
             communication.originator,
             communication.communication_class,
@@ -121,14 +105,17 @@ class Monitor:
             self._now = now
         return tuple(sorted(changes, key=change_second)) if changes else ()
 
-    def replace(self, thresholds: Iterable[Threshold], now: int) -> Replaced:
+    def replace(
+        self, thresholds: Iterable[Threshold], now: int, prepared: "Monitor | None" = None
+    ) -> Replaced:
         """Put another set of thresholds in force.
 
         Windows whose key stays keep counts and episodes; those whose key is gone are dropped and their open
-        episodes end. Windows of new keys start empty: `seed` them, then `advance`.
+        episodes end. Windows of new keys are those of *prepared*, a monitor of the new keys that was loaded
+        aside and is not used again; without it they start empty: `seed` them. Then `advance`.
         """
         changes = list(self.advance(now))
-        schedules = _schedules(thresholds)
+        schedules = schedules_of(thresholds)
         for key in sorted(self._watches.keys() - schedules.keys()):
             changes += self._watches[key].withdraw(self._now)
         watches = {}
@@ -136,6 +123,9 @@ class Monitor:
             watch = watches[key] = self._watches.get(key) or Watch(key, schedule, self._now)
             if key in self._watches:
                 changes += watch.replace(schedule, self._now)
+            elif prepared and (window := prepared.window(key)):
+                watch.window = window
+                self._unevaluated[watch] = self._active[watch] = None
         added = tuple(schedules.keys() - self._watches.keys())
         self._watches = watches
         self._open = {watch: None for watch in watches.values() if watch.is_open}
@@ -157,6 +147,32 @@ class Monitor:
                 if more and (only is None or watch.key in only):
                     watch.window.add(min(second, self._now), more, self._now)
                     self._unevaluated[watch] = None
+
+    def load(self, first_second: int, step: int, counts: Iterable[Counts]) -> None:
+        """Add many earlier communications at once, as `seed` would: *counts* for each *step* seconds.
+
+        They go to the windows that count by the second (*step* 1) or by the minute (60) alone; a step whose
+        bucket the ring holds no longer is left out.
+        """
+        sums: defaultdict[Watch, Sum] = defaultdict(Sum)
+        for kind, *both in counts:
+            for watches, values in zip(self._touched.get(kind) or self._match(kind), both, strict=True):
+                for watch in watches:
+                    window = watch.window
+                    if window.resolution == step and window.holds(first_second + len(values) * step):
+                        sums[watch].add(values)
+        for watch, total in sums.items():
+            watch.window.load(first_second, total.values(), self._now)
+            self._unevaluated[watch] = None
+
+    def window(self, key: ThresholdKey) -> Window | None:
+        """Return the window of *key*, for a monitor that adopts it."""
+        return self._watches[key].window if key in self._watches else None
+
+    def reach(self, kind: Kind, step: int) -> int:
+        """Return how long the longest period is that counts *kind* by *step* seconds; 0 where none does."""
+        found = [watch for watches in self._match(kind) for watch in watches]
+        return max((w.key.period_seconds for w in found if w.window.resolution == step), default=0)
 
     def restore(self, episodes: Iterable[OpenEpisode]) -> tuple[Change, ...]:
         """Go on with the episodes of an earlier run; return the end of the open ones whose key is gone.
@@ -249,10 +265,9 @@ class Monitor:
 
     def _note(self, watch: Watch) -> None:
         """Keep the open watches apart: they are the ones that time alone may change."""
+        self._open.pop(watch, None)
         if watch.is_open:
             self._open[watch] = None
-        else:
-            self._open.pop(watch, None)
 
     def _expect_change(self, watch: Watch) -> None:
         if watch.next_change != NEVER:
@@ -262,39 +277,20 @@ class Monitor:
     def _reindex(self) -> None:
         """Build what follows from the set of watches: the matches and the coming changes of level."""
         self._touched: dict[Kind, Touched] = {}
-        self._index: defaultdict[UserId, dict[tuple[str, str], list[Watch]]] = defaultdict(dict)
+        self._matching = Matching(self._watches.values())
         self._changes: list[tuple[int, int, Watch]] = []
         self._serial = 0
-        for key, watch in self._watches.items():
-            place = key.communication, key.service
-            self._index[key.user_id].setdefault(place, []).append(watch)
+        for watch in self._watches.values():
             self._expect_change(watch)
 
     def _match(self, kind: Kind) -> Touched:
         """Return the watches that a communication of *kind* touches, each once, and note that they count."""
-        user_id, communication_class, reference, variant = kind
-        places = self._index.get(user_id)
-        if places is None:  # a user without thresholds is not worth a place in the cache
-            return _UNTOUCHED
-        services = dict.fromkeys((variant, reference, ANY_SERVICE))
-        pairs = [(name, service) for name in (communication_class, ALL) for service in services]
-        messages = tuple(watch for pair in pairs for watch in places.get(pair, ()))
-        devices = tuple(watch for service in services for watch in places.get((DEVICES, service), ()))
+        touched = self._matching.touched(kind)
+        if touched is None:  # a user without thresholds is not worth a place in the cache
+            return UNTOUCHED
         if len(self._touched) >= MATCH_CACHE_SIZE:
             self._touched.clear()
         for noted in (self._active, self._moving):
-            noted.update(dict.fromkeys((*messages, *devices)))
-        self._touched[kind] = messages, devices
-        return messages, devices
-
-
-def _placement(observed_at: int, now: int) -> Placement:
-    return Placement.FUTURE if observed_at > now else Placement.LATE
-
-
-def _schedules(thresholds: Iterable[Threshold]) -> dict[ThresholdKey, Schedule]:
-    """Group *thresholds* by what they count."""
-    rows: defaultdict[ThresholdKey, list[Threshold]] = defaultdict(list)
-    for threshold in thresholds:
-        rows[threshold.key].append(threshold)
-    return {key: make_schedule(group) for key, group in rows.items()}
+            noted.update(dict.fromkeys((*touched[0], *touched[1])))
+        self._touched[kind] = touched
+        return touched

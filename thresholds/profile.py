@@ -13,6 +13,7 @@ from thresholds.errors import InvalidValueError, ProfileError
 from thresholds.faults import Severity
 from thresholds.instant import UTC_FORMAT, check_instant_format
 from thresholds.model import Alignment
+from thresholds.profile_faults import sentence
 
 MAX_PROFILE: Final = 65_536
 """Characters a profile may have."""
@@ -140,14 +141,14 @@ def parse_profile(text: str) -> Profile:
     """
     if len(text) > MAX_PROFILE:
         remedy = f"keep it below {MAX_PROFILE} characters"
-        raise ProfileError(code="profile_too_large", message="the profile is too large", remedy=remedy)
+        raise ProfileError(code="profile_too_large", message="it is too large", remedy=remedy)
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        message = f"the profile is not TOML: {error}"
+        message = f"it is not TOML: {error}"
         raise ProfileError(code="profile_not_toml", message=message, remedy="correct the TOML") from None
     except msgspec.ValidationError as error:
-        raise _bad(str(error)) from None
+        raise _bad(sentence(error, Profile)) from None
     for problem in itertools.chain(_column_problems(profile), _pattern_problems(profile)):
         raise _bad(problem)
     return profile
@@ -176,10 +177,8 @@ def _pattern_problems(profile: Profile) -> Iterator[str]:
     except (re.error, OverflowError, RecursionError) as error:
         yield f"a pattern is not a regular expression: {error}"
     except InvalidValueError as error:
-        yield f"{error} - at `$.instant_format`"
+        yield f"instant_format: {error}"
 
 
 def _bad(what: str) -> ProfileError:
-    return ProfileError(
-        code="bad_profile", message=f"the profile is wrong: {what}", remedy="correct the profile's TOML file"
-    )
+    return ProfileError(code="bad_profile", message=what, remedy="correct the profile's TOML file")

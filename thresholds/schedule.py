@@ -3,12 +3,13 @@
 import heapq
 import sys
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from thresholds.model import Level, Threshold
+from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.window import LATENESS
 
 NO_LIMIT: Final = sys.maxsize
@@ -88,3 +89,11 @@ def _rank(row: Threshold) -> tuple[bool, int, int, int]:
 
 def _is_over(row: Threshold, second: int) -> bool:
     return row.effective_to is not None and row.effective_to <= second
+
+
+def schedules_of(thresholds: Iterable[Threshold]) -> dict[ThresholdKey, Schedule]:
+    """Group *thresholds* by what they count."""
+    rows: defaultdict[ThresholdKey, list[Threshold]] = defaultdict(list)
+    for threshold in thresholds:
+        rows[threshold.key].append(threshold)
+    return {key: make_schedule(group) for key, group in rows.items()}

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
+from thresholds.cells import WIDTHS, added, any_in, wider
 from thresholds.model import Alignment
 
 LATENESS: Final = 300
@@ -21,14 +22,11 @@ SECOND_RESOLUTION_LIMIT: Final = 3600
 CALENDAR_ORIGIN: Final = 4 * 86_400
 """Monday 1970-01-05T00:00:00Z: from here hours, days and weeks all start where people expect them."""
 
-WIDTHS: Final = "BHIQ"
-"""Array type codes of a bucket, from 8 to 64 bits; a ring starts narrow and widens when a bucket is full."""
-
 
 class Window:
     """The count of one threshold.
 
-    It keeps the buckets of the period and of the lateness before it, which makes the count at any of the last
+    Its ring starts with narrow buckets and widens when one is full. It keeps the buckets of the period and of the lateness before it, which makes the count at any of the last
     `LATENESS` seconds exact too. Adding and reading take constant time on average. Time only moves forward.
     `resolution` is the length of a bucket in seconds.
     """
@@ -78,6 +76,29 @@ class Window:
         except (IndexError, OverflowError):
             self._widen(slot, n)
         return self._total
+
+    def load(self, first_second: int, values: "array[int]", now: int) -> None:
+        """Count what *values* say of the buckets from *first_second* on, as `add` would.
+
+        What lies after *now* counts at *now*; what the ring holds no longer is left out.
+        """
+        self.count(now)
+        bucket = first_second // self.resolution
+        low, high = max(bucket, self._head - self._size + 1), self._head + 1
+        if future := sum(values[max(0, high - bucket) :]):
+            self.add(now, future, now)
+        values = values[max(0, low - bucket) : max(0, high - bucket)]
+        if not any_in(values):
+            return
+        self._total += sum(values[max(0, self._start - low) :])
+        done = 0
+        for first, end in self._slots(low, low + len(values)):
+            self._put(first, values[done : done + end - first])
+            done += end - first
+
+    def holds(self, second: int) -> bool:
+        """Tell whether the ring holds *second*, as of the last call, or a later one."""
+        return second // self.resolution > self._head - self._size
 
     def count(self, now: int) -> int:
         """Return the count at *now*, which is the time of the last call or later."""
@@ -195,6 +216,16 @@ class Window:
         """Return a copy of the buckets from *first* to before *end*."""
         slices = [self._buckets[low:high] for low, high in self._slots(first, end)]
         return slices[0] if len(slices) == 1 else slices[0] + slices[1]
+
+    def _put(self, slot: int, values: "array[int]") -> None:
+        """Add *values* to the buckets from *slot* on; they do not pass the end of the ring."""
+        ring = self._buckets or array(WIDTHS[0], bytes(self._size))
+        values = added(ring[slot : slot + len(values)], values)
+        code = wider(ring.typecode, values.typecode)
+        if ring.typecode != code:
+            ring = array(code, ring)
+        ring[slot : slot + len(values)] = values if values.typecode == code else array(code, values)
+        self._buckets = ring
 
     def _widen(self, slot: int, n: int) -> None:
         """Make room for *n* more in *slot*: allocate the ring, or copy it to wider buckets."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from gateway.alerts.message import decode
 from gateway.durable import make_folder, sync_folder
 from gateway.mqtt import Broker
+from gateway.settings import Alerts
 
 
 class Channel(Protocol):
@@ -71,3 +72,13 @@ class FileChannel:
                 sync_folder(self._path.parent)
         finally:
             os.close(descriptor)
+
+
+def open_channels(settings: Alerts, broker: Broker | None) -> list[Channel]:
+    """Return the channels that are set."""
+    channels: list[Channel] = []
+    if settings.file:
+        channels.append(FileChannel(settings.file))
+    if broker and settings.mqtt:
+        channels.append(MqttChannel(broker))
+    return channels

@@ -72,7 +72,8 @@ class Dispatcher:
     async def _send(self, alert: WaitingAlert) -> None:
         """Send one alert. It is on record before: where we die in between, it is sent again, not lost."""
         try:
-            await asyncio.wait_for(self._channel.send(alert.message), SEND_SECONDS)
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._channel.send(alert.message)
         except (Unavailable, OSError, TimeoutError) as error:
             doublings = min(alert.attempts, MOST_DOUBLINGS)
             spread = random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret

@@ -1,12 +1,13 @@
 """Check ADT files without submitting them."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from gateway.cli.output import as_json, fail, print_json, talk
+from gateway.cli.output import as_json, fail, plural, print_json, talk
 from gateway.cli.reading import read_input
 from gateway.errors import ExitCode, InvalidInput
 
@@ -17,13 +18,18 @@ PathArgument = click.Path(path_type=Path)
 
 
 def show_faults(name: str, faults: list[dict[str, Any]]) -> None:
-    """Print one line for each fault, as compilers do, and its remedy below it."""
-    for fault in faults:
+    """Print one line for each fault, as compilers do, and its remedy below it; in the order of the file."""
+    for fault in sorted(faults, key=lambda fault: (fault["line"], fault["column"])):
         place = f"{name}:{fault['line']}:{fault['column']}"
         column = f" {fault['column_name']}" if fault["column_name"] else ""
-        value = f" {fault['value']!r}" if fault["value"] else ""
+        value = "" if _names(fault["message"], fault["value"]) else f" {fault['value']!r}"
         print(f"{place}:{column} {fault['severity']}: {fault['message']}{value} [{fault['code']}]")
         print(f"    {fault['remedy']}")
+
+
+def _names(message: str, value: str) -> bool:
+    """Tell whether *message* says *value* already, as a word of its own."""
+    return not value or bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", message))
 
 
 @click.command()
@@ -61,6 +67,7 @@ def check(config: Path, files: tuple[Path, ...], as_json: bool) -> int:
 def _summarise(file: Path, result: Any) -> None:
     hidden = result.fault_count - len(result.faults)
     if hidden:
-        talk(f"{file}: {hidden} more faults are not shown")
-    verdict = "accepted" if result.accepted else f"{result.fault_count} faults"
-    talk(f"{file}: {verdict}, {result.rows} rows, {result.warning_count} warnings, profile {result.profile}")
+        talk(f"{file}: {plural(hidden, 'more fault')} not shown")
+    verdict = "accepted" if result.accepted else plural(result.fault_count, "fault")
+    rest = f"{plural(result.rows, 'row')}, {plural(result.warning_count, 'warning')}"
+    talk(f"{file}: {verdict}, {rest}, profile {result.profile}")

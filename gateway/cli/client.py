@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import click
+
+from gateway.cli.address import Address, daemon_address
 from gateway.errors import (
     Conflict,
     GatewayError,
@@ -23,7 +26,6 @@ from gateway.errors import (
 if TYPE_CHECKING:
     import aiohttp
 
-DEFAULT_URL: Final = "http://127.0.0.1:8470"
 TIMEOUT_SECONDS: Final = 120.0
 
 BY_STATUS: Final[dict[int, type[GatewayError]]] = {
@@ -50,9 +52,9 @@ class Refused(InvalidInput):
 class Client:
     """One connection to the daemon."""
 
-    def __init__(self, session: "aiohttp.ClientSession", url: str) -> None:
+    def __init__(self, session: "aiohttp.ClientSession", address: Address) -> None:
         self._session = session
-        self._url = url
+        self._address = address
 
     async def get(self, path: str, **query: Any) -> Any:
         """Return the JSON at *path*."""
@@ -72,12 +74,13 @@ class Client:
         import aiohttp
 
         try:
-            async with self._session.request(method, self._url + path, **options) as answer:
+            async with self._session.request(method, self._address.url + path, **options) as answer:
                 body = await answer.read()
                 if answer.ok:
                     return body
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            msg = f"the daemon at {self._url} cannot be reached: {str(error) or type(error).__name__}"
+            why = str(error) or type(error).__name__
+            msg = f"the daemon at {self._address.url} ({self._address.source}) cannot be reached: {why}"
             remedy = "Start it (adt-gateway serve), or set ADT_GATEWAY_URL."
             raise Unavailable("daemon_unreachable", msg, remedy) from error
         raise _error(answer.status, body)
@@ -123,21 +126,18 @@ def access_token() -> str:
     return token
 
 
-def daemon_url() -> str:
-    """Return the daemon's address from the environment; an empty one counts as not set."""
-    return (os.environ.get("ADT_GATEWAY_URL", "").strip() or DEFAULT_URL).rstrip("/")
-
-
 @asynccontextmanager
 async def connect(connections: int = 4) -> AsyncIterator[Client]:
     """Open the API as the person of the access token."""
     import aiohttp
 
     headers = {"Authorization": f"Bearer {access_token()}"}
+    ctx = click.get_current_context(silent=True)
+    address = daemon_address(ctx.find_object(Path) if ctx else None)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
-        yield Client(session, daemon_url())
+        yield Client(session, address)
 
 
 def ask(question: Callable[[Client], Awaitable[Result]]) -> Result:

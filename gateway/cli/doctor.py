@@ -2,12 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from gateway.cli.output import as_json, print_json, talk
 from gateway.errors import ExitCode
+
+if TYPE_CHECKING:
+    from gateway.doctor.finding import Finding
+
+FEW: Final = 5
+"""So many findings that say the same are shown one by one; more are one line."""
 
 
 @click.command()
@@ -29,10 +37,29 @@ def doctor(config: Path, as_json: bool) -> int:
     if as_json:
         print_json({"findings": msgspec.to_builtins(findings)})
     else:
-        wide = max(len(finding.name) for finding in findings)
-        for finding in findings:
+        shown = summarised(findings)
+        wide = max(len(finding.name) for finding in shown)
+        for finding in shown:
             print(f"{finding.state:<7}  {finding.name:<{wide}}  {finding.what}")
             if finding.remedy:
                 print(f"{'':<7}  {'':<{wide}}  remedy: {finding.remedy}")
         talk(", ".join(f"{count} {state}" for state, count in counts.items() if count))
     return ExitCode.FAILED if counts[State.FAILED] else ExitCode.DONE
+
+
+def summarised(findings: Sequence["Finding"]) -> list["Finding"]:
+    """Return *findings* with one in place of many that could not be looked at for the same reason."""
+    import msgspec
+
+    from gateway.doctor.finding import State
+
+    shown: list[Finding] = []
+    told: set[str] = set()
+    for finding in findings:
+        alike = [f for f in findings if (f.state, f.what) == (State.UNKNOWN, finding.what)]
+        if finding.state is not State.UNKNOWN or len(alike) <= FEW:
+            shown.append(finding)
+        elif finding.what not in told:
+            told.add(finding.what)
+            shown.append(msgspec.structs.replace(finding, name=f"{len(alike)} checks"))
+    return shown

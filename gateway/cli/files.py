@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, Refused, ask
-from gateway.cli.output import as_json, print_json, table, talk
+from gateway.cli.output import as_json, plural, print_json, table, talk
 from gateway.cli.reading import read_input
 from gateway.errors import ExitCode
 
@@ -18,7 +18,9 @@ def _show(file: dict[str, Any], as_json: bool) -> None:
         print_json(file)
         return
     for name, value in file.items():
-        if value is not None and value != []:
+        if name == "signing_error" and value is not None:
+            print(f"{'not signed':>18}  {value['message']} [{value['code']}], tried {value['at']}")
+        elif value is not None and value != []:
             print(f"{name.replace('_', ' '):>18}  {value}")
 
 
@@ -39,7 +41,7 @@ def submit(file: Path, as_json: bool) -> int:
             show_faults(str(file), error.problem["faults"] + error.problem["warnings"])
             hidden = error.problem["fault_count"] - len(error.problem["faults"])
             if hidden:
-                talk(f"{file}: {hidden} more faults are not shown")
+                talk(f"{file}: {plural(hidden, 'more fault')} not shown")
         raise
     if not as_json:
         show_faults(str(file), answer.pop("warnings"))
@@ -66,7 +68,7 @@ def files(number: int | None, as_json: bool) -> None:
     rows = [
         [
             str(f["id"]),
-            f["state"],
+            f["state"] + (f" ({f['signing_error']['code']})" if f["signing_error"] else ""),
             f["name"],
             str(f["row_count"]),
             f["submitted_by"],

@@ -55,6 +55,11 @@ def fail(error: GatewayError) -> ExitCode:
     return error.exit_code
 
 
+def plural(number: int, thing: str) -> str:
+    """Return *number* with the word for it: 1 row, 2 rows."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def table(headers: list[str], rows: list[list[str]]) -> None:
     """Print a table that a person reads and a pipe can cut; columns as wide as their content."""
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]

@@ -6,13 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from gateway.cli.output import as_json, print_json, talk
 from gateway.cli.reading import read_input
-from gateway.errors import GatewayError, SettingsError, TokenUnavailable
+from gateway.errors import GatewayError, InvalidInput, SettingsError, TokenUnavailable
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from hsm.token import Token
 
 Result = TypeVar("Result")
+
+OF_WHAT_WAS_GIVEN: Final = frozenset(
+    {
+        "certificate_file",
+        "certificate_wrong_key",
+        "certificate_chain",
+        "certificate_expired",
+        "certificate_not_yet_valid",
+        "name_unusable",
+    }
+)
+"""Codes of the token's process for a file or a name that is no use; the token is not at fault."""
 
 
 def _load(config: Path) -> tuple["Settings", "TokenConfig"]:
@@ -35,7 +47,10 @@ def _load(config: Path) -> tuple["Settings", "TokenConfig"]:
     return settings, token_config(settings.token, settings.data_directory)
 
 
-def _with_token(config: "TokenConfig", work: Callable[["Token"], Awaitable[Result]]) -> Result:
+def _with_token(
+    settings: "Settings", config: "TokenConfig", work: Callable[["Token"], Awaitable[Result]]
+) -> Result:
+    from gateway.operations.token_setup import explained
     from hsm.errors import TokenError
     from hsm.token import Token
 
@@ -46,7 +61,10 @@ def _with_token(config: "TokenConfig", work: Callable[["Token"], Awaitable[Resul
     try:
         return asyncio.run(run())
     except TokenError as error:
-        raise TokenUnavailable(error.code, error.message, error.remedy) from error
+        assert settings.token is not None  # noqa: S101 - _load refuses settings without a token
+        said = explained(settings.token, error)
+        kind = InvalidInput if said.code in OF_WHAT_WAS_GIVEN else TokenUnavailable
+        raise kind(said.code, said.message, said.remedy) from error
 
 
 def _record(config: Path, action: str, detail: dict[str, Any]) -> None:
@@ -109,7 +127,7 @@ def init(config: Path, key_type: str, so_pin_file: Path | None, as_json: bool) -
         for pin_file in (settings.token.pin_file, so_pin):
             pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             ensure_pin_file(pin_file)
-        described = _with_token(where, lambda found: found.initialise(so_pin, KeyType(key_type)))
+        described = _with_token(settings, where, lambda found: found.initialise(so_pin, KeyType(key_type)))
         result |= {"serial": described.serial, "label": described.label, "key": str(described.key_type)}
     if as_json:
         print_json(_plain(described))
@@ -128,9 +146,9 @@ def init(config: Path, key_type: str, so_pin_file: Path | None, as_json: bool) -
 @click.pass_obj
 def csr(config: Path, common_name: str, organisation: str | None, eui64: str | None, as_json: bool) -> None:
     """Print a certificate signing request for the key on the token."""
-    _, where = _load(config)
+    settings, where = _load(config)
     with _on_record(config, "csr_requested", "csr_made", {"common_name": common_name}) as result:
-        request = _with_token(where, lambda found: found.csr(common_name, organisation, eui64))
+        request = _with_token(settings, where, lambda found: found.csr(common_name, organisation, eui64))
         result["sha256"] = hashlib.sha256(request.encode()).hexdigest()
     if as_json:
         print_json({"csr": request})
@@ -146,11 +164,11 @@ def import_(config: Path, certificates: Path, as_json: bool) -> None:
     """Put the certificate issued for the key, and its issuers, on the token; checked before."""
     from hsm.path import PEM_BYTES
 
-    _, where = _load(config)
+    settings, where = _load(config)
     pem = read_input(certificates, PEM_BYTES)
     detail = {"sha256": hashlib.sha256(pem).hexdigest()}
     with _on_record(config, "certificate_importing", "certificate_imported", detail) as result:
-        described = _with_token(where, lambda found: found.import_certificates(pem))
+        described = _with_token(settings, where, lambda found: found.import_certificates(pem))
         certificate = described.certificate
         assert certificate is not None  # noqa: S101 - it was just imported
         result |= {"certificate_serial": certificate.serial, "subject": certificate.subject}
@@ -174,8 +192,8 @@ def _plain(described: "TokenDescription") -> dict[str, Any]:
 @click.pass_obj
 def show(config: Path, as_json: bool) -> None:
     """Show the token, the attributes of its key, its certificate and what is left of the PIN's tries."""
-    _, where = _load(config)
-    described = _plain(_with_token(where, lambda found: found.describe()))
+    settings, where = _load(config)
+    described = _plain(_with_token(settings, where, lambda found: found.describe()))
     if as_json:
         print_json(described)
         return

@@ -22,6 +22,25 @@ def token_lasts(folder: Path, now: float) -> bool:
     return end - datetime.fromtimestamp(now, UTC) > AT_LEAST
 
 
+OF_A_RUN: Final = (
+    *("data", "downloaded", "requests", "broker", "daemon.log", "broker.log"),
+    *("adt-faulty.csv", "adt-thresholds.csv", "audit.jsonl", "audit-forged.jsonl"),
+)
+"""What one run makes; the token is used again."""
+
+
+def put_aside(folder: Path, now: float) -> Path | None:
+    """Move what an earlier run left in *folder* into a folder of its own; return that, or None for nothing."""
+    found = [folder / name for name in OF_A_RUN if (folder / name).exists()]
+    if not found:
+        return None
+    kept = folder / "earlier" / datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    kept.mkdir(parents=True, mode=0o700)
+    for path in found:
+        path.rename(kept / path.name)
+    return kept
+
+
 def environment_script(config: Path, url: str, token_file: Path) -> str:
     """Return a line for a shell that lets the command ask the daemon of the demonstration."""
     variables = {

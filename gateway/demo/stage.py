@@ -15,7 +15,7 @@ from typing import Final
 from gateway.access import Role
 from gateway.demo.alerts import AlertListener, publish
 from gateway.demo.processes import Running, start, stop_recorded
-from gateway.demo.remains import environment_script, token_lasts
+from gateway.demo.remains import environment_script, put_aside, token_lasts
 from gateway.errors import ExitCode, GatewayError
 from gateway.operations.access_tokens import issue_access_token
 from gateway.operations.people import add_person
@@ -103,10 +103,15 @@ class Stage:
     # The set-up
 
     def clear(self) -> None:
-        """Stop what an earlier run left running and remove its data; the token is kept."""
-        stop_recorded(self.folder)
-        for name in ("data", "downloaded", "requests", "broker"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        """Stop what an earlier run left running and put its data aside, with a word; the token is used again."""
+        stopped = stop_recorded(self.folder)
+        if stopped:
+            print(f"Stopped what an earlier demonstration left running: {', '.join(stopped)}.", flush=True)
+        kept = put_aside(self.folder, time.time())
+        if kept:
+            print(
+                f"What the earlier demonstration made is kept in {kept}; remove it when you like.", flush=True
+            )
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _write_settings(self) -> None:

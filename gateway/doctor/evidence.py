@@ -4,9 +4,10 @@ Whoever can write to the database can change a row that the daemon acts on. The 
 no longer says what the rows say, and that is found here.
 """
 
+import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -18,7 +19,8 @@ from gateway.doctor.finding import Check, Finding, failed, ok, unknown
 from gateway.doctor.in_force import REMEDY, THRESHOLDS, Recorded, first_of, judge_thresholds
 from gateway.doctor.store import reading, sqlite_file
 from gateway.errors import GatewayError
-from gateway.operations.rules import load_rules
+from gateway.operations.profiles import ProfileLost, rules_of, stored_profile
+from gateway.operations.rules import FileRules, Rulebook, load_rules
 from gateway.settings import Settings
 from gateway.store.adt_files import LIVE, FileState, StoredFile, list_files
 from gateway.store.schema import adt_files, audit_records
@@ -39,12 +41,14 @@ async def _evidence(settings: Settings, now: float) -> AsyncIterator[Finding]:
     if path and not path.exists():
         yield unknown(FILES, "not looked at: there is no database yet")
         return
+    rulebook = _rulebook(settings)
     try:
         async with reading(settings, path) as database, database.read() as connection:
             recorded = await _recorded(connection)
             files = {file.id: file for file in await list_files(connection)}
             contents = await _contents(connection)
             actual = await _in_force(connection)
+            rules = await _rules(connection, rulebook, files.values()) if rulebook else None
     except ValueError:
         yield failed(FILES, "a file of the table is in a state that no file has", REMEDY)
         return
@@ -52,12 +56,31 @@ async def _evidence(settings: Settings, now: float) -> AsyncIterator[Finding]:
         yield unknown(FILES, f"not looked at: {error.message}")
         return
     yield judge_files(recorded, files, contents)
-    try:
-        rules = load_rules(settings)
-    except GatewayError:
+    if rules is None:
         yield unknown(THRESHOLDS, "not looked at: the profile cannot be used")
         return
     yield judge_thresholds(recorded, files, contents, actual, rules)
+
+
+def _rulebook(settings: Settings) -> Rulebook | None:
+    try:
+        return Rulebook(load_rules(settings))
+    except GatewayError:
+        return None
+
+
+async def _rules(
+    connection: AsyncConnection, rulebook: Rulebook, files: Iterable[StoredFile]
+) -> dict[int, FileRules]:
+    """Return the rules that each file on its way or in force was submitted under, where they can be had."""
+    found = {}
+    for file in files:
+        if file.state in LIVE:
+            with contextlib.suppress(ProfileLost):
+                if file.profile_sha256 is not None:
+                    await stored_profile(connection, file)  # evidence, though the daemon may know it already
+                found[file.id] = await rules_of(connection, rulebook, file)
+    return found
 
 
 async def _contents(connection: AsyncConnection) -> dict[int, bytes]:
@@ -141,6 +164,7 @@ def _facts(record: Recorded, file: StoredFile, content: bytes | None) -> Iterato
     yield "submitted_by", file.submitted_by, record.submitted.actor
     yield "approved_by", file.approved_by, record.approved.actor if record.approved else None
     yield "sha256", file.sha256, detail.get("sha256")
+    yield "profile_sha256", file.profile_sha256, detail.get("profile_sha256")
     if content is not None:
         last = record.in_force or record.approved or record.submitted
         yield "the SHA-256 of its bytes", hashlib.sha256(content).hexdigest(), last.detail.get("sha256")

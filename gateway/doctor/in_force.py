@@ -41,28 +41,31 @@ def judge_thresholds(
     files: Mapping[int, StoredFile],
     contents: Mapping[int, bytes],
     actual: Iterable[Threshold] | None,
-    rules: FileRules,
+    rules: Mapping[int, FileRules],
 ) -> Finding:
     """Tell whether the table holds the rows that the files in force put there, and no other."""
     if actual is None:
         return failed(THRESHOLDS, "a row of the table holds what no file can hold", REMEDY)
-    checks: dict[int, AdtCheck] = {}
+    checks: dict[int, tuple[AdtCheck, Replaces]] = {}
     for number in _in_order(recorded):
         file, content = files.get(number), contents.get(number)
         if file is None or content is None:
             return unknown(THRESHOLDS, f"not looked at: the bytes of ADT file {number} are not there")
-        check = rules.check(file.name, content, file.submitted_at)
+        if number not in rules:
+            what = f"ADT file {number} ({file.name}): its profile is not the one that it was submitted under"
+            return failed(THRESHOLDS, what, REMEDY)
+        profile = rules[number].profile
+        check = rules[number].check(file.name, content, file.submitted_at)
         read_by, _, _ = str(recorded[number].submitted.detail.get("profile")).partition(" ")  # (unverified)
-        if not check.accepted or read_by != rules.profile.id:
-            what = f"ADT file {number} ({file.name}) cannot be read by the profile and the User IDs of now"
+        if not check.accepted or read_by != profile.id:
+            what = f"ADT file {number} ({file.name}) cannot be read by its profile and the User IDs of now"
             return warning(THRESHOLDS, what, "Set those back, or submit the file anew.")
-        checks[number] = check
-    expected = expected_rows(checks, rules.profile.replaces)
+        checks[number] = check, profile.replaces
+    expected = expected_rows(checks)
     wrong = [*_wrong_rows(expected, actual, files)]
     if not wrong:
         return ok(THRESHOLDS, f"{len(expected)} are what the {len(checks)} files in force say")
-    remedy = f"{REMEDY} (It is also found where the profile was changed since: alignment, replaces.)"
-    return failed(THRESHOLDS, first_of(wrong), remedy)
+    return failed(THRESHOLDS, first_of(wrong), REMEDY)
 
 
 def _in_order(recorded: Mapping[int, Recorded]) -> list[int]:
@@ -74,10 +77,13 @@ def _in_order(recorded: Mapping[int, Recorded]) -> list[int]:
     return sorted((n for n in came if recorded[n].state is FileState.IN_FORCE), key=lambda n: came[n])
 
 
-def expected_rows(checks: Mapping[int, AdtCheck], replaces: Replaces) -> dict[Row, Threshold]:
-    """Return the rows that *checks*, in the order in which they came into force, leave in force."""
+def expected_rows(checks: Mapping[int, tuple[AdtCheck, Replaces]]) -> dict[Row, Threshold]:
+    """Return the rows that *checks*, in the order in which they came into force, leave in force.
+
+    Beside each stands what it replaces.
+    """
     rows: dict[Row, Threshold] = {}
-    for number, check in checks.items():
+    for number, (check, replaces) in checks.items():
         place = row_place if replaces is Replaces.ROWS else _user
         replaced = {place(threshold) for threshold in check.thresholds}
         rows = {row: threshold for row, threshold in rows.items() if place(threshold) not in replaced}

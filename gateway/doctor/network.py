@@ -11,6 +11,7 @@ import aiomqtt
 from gateway.doctor.finding import Check, Finding, State, failed, ok, warning
 from gateway.errors import Unavailable
 from gateway.mqtt.connection import Connection
+from gateway.section import ADDRESS_FILE
 from gateway.settings import Mqtt, Settings
 
 BROKER = "broker"
@@ -18,8 +19,6 @@ DAEMON = "daemon"
 
 SECONDS: Final = 3.0
 """How long an answer may take."""
-ADDRESS_FILE: Final = "address"
-"""Where the daemon leaves its address, in the data directory."""
 
 
 async def _broker(settings: Settings, now: float) -> AsyncIterator[Finding]:

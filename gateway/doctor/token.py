@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.doctor.finding import Check, Finding, failed, ok, warning
 from gateway.operations.signing import token_config
+from gateway.operations.token_setup import MAKE_IT, explained
 from gateway.settings import Settings
 from hsm.errors import REMEDIES, TokenError
 from hsm.model import CertificateSummary, TokenDescription
@@ -38,7 +39,8 @@ async def _token(settings: Settings, now: float) -> AsyncIterator[Finding]:
         async with Token(token_config(settings.token, settings.data_directory)) as token:
             described = await token.describe()
     except TokenError as error:
-        yield failed(TOKEN, f"{error.message} [{error.code}]", error.remedy)
+        said = explained(settings.token, error)
+        yield failed(TOKEN, f"{said.message} [{said.code}]", said.remedy)
         return
     yield judge_token(described)
     yield judge_key(described)
@@ -51,7 +53,8 @@ def judge_pin_file(path: Path) -> Finding:
     try:
         read_pin(path)
     except TokenError as error:
-        return failed(PIN_FILE, error.message, error.remedy)
+        remedy = error.remedy if path.exists() else MAKE_IT
+        return failed(PIN_FILE, error.message, remedy)
     return ok(PIN_FILE, f"{path} can be read, by its owner alone")
 
 

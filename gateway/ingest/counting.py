@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import stamina
 import structlog
 
 from gateway.clock import Clock
-from gateway.errors import Unavailable
+from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
-from gateway.ingest.journal_reader import read_unique
+from gateway.ingest.aside import Aside
+from gateway.ingest.rebuild import Rebuild, forget_future
 from gateway.ingest.recorder import ExcessRequest, Recorder
 from gateway.ingest.senders import Senders
 from gateway.metrics import BREACHES, MISPLACED, OPEN_EPISODES, THRESHOLDS_IN_FORCE
@@ -22,25 +23,19 @@ from gateway.store.journal import (
     Counted,
     JournalRow,
     Observation,
+    latest_arrival,
     newest_group,
-    prune_journal,
     read_counted,
 )
 from gateway.store.thresholds import thresholds_in_force
 from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate, Standing
 from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
-from thresholds.monitor import Kind, Monitor
+from thresholds.monitor import Monitor
 from thresholds.outlook import ForecastChange, OpenForecast
 from thresholds.window import LATENESS
 
 log = structlog.get_logger(__name__)
-
-LONGEST_PERIOD: Final = 31 * 86_400
-"""P31D: no window looks further back."""
-
-PRUNE_SECONDS: Final = 3600
-"""How often old journal rows are deleted."""
 
 OUTLOOK_SECONDS: Final = 10
 """How often it is looked which counts will pass their quarantine level soon."""
@@ -50,19 +45,12 @@ class Counting:
     """Owns the monitor. One lock orders all that changes it: groups, time, thresholds."""
 
     def __init__(
-        self,
-        database: Database,
-        recorder: Recorder,
-        health: Health,
-        clock: Clock,
-        deduplication_seconds: int,
-        warn_seconds: int = 0,
+        self, database: Database, recorder: Recorder, health: Health, clock: Clock, warn_seconds: int = 0
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._health = health
         self._clock = clock
-        self._deduplication_seconds = deduplication_seconds
         self._warn_seconds = warn_seconds
         self._lock = asyncio.Lock()
         self._monitor = Monitor((), 0, warn_seconds)
@@ -71,7 +59,9 @@ class Counting:
         self._recorded_open: frozenset[EpisodeId] = frozenset()
         self._recorded_raised: tuple[OpenForecast, ...] = ()
         self._looked_at = 0
-        self._pruned_at = 0.0
+        self._counted_row = 0
+        self.reading = 0
+        """How many are reading what was counted: nothing of that may be pruned meanwhile."""
         self.attempts = 0
         """How often it was tried once more to put changes on record."""
         self.was_ahead = 0
@@ -79,8 +69,8 @@ class Counting:
         self.senders = Senders()
         """The User IDs whose communications were counted since somebody last asked."""
 
-    async def recover(self) -> AsyncIterator[JournalRow]:
-        """Rebuild the monitor from the store, yielding each journal row for whoever else needs it.
+    async def recover(self, seen: Callable[[JournalRow], None] = lambda _: None) -> None:
+        """Rebuild the monitor from the store; each journal row that is in no digest yet is *seen*.
 
         A group is counted and its breaches recorded before the next is journalled, so that only the last
         row may lack its record. Unless something was put on record after it was counted, it is counted once
@@ -90,45 +80,35 @@ class Counting:
         async with self._database.read() as connection:
             self._thresholds = await thresholds_in_force(connection)
             newest = await newest_group(connection)
+            latest = await latest_arrival(connection, now + LATENESS)
             self._counted = await read_counted(connection)
             episodes = await read_open_episodes(connection, self._counted.evaluated_at - LATENESS)
             forecasts = [forecast.state for forecast in await read_forecasts(connection)]
-        since = (now if newest is None else min(now, newest.received_at)) - self._horizon(self._thresholds)
-        reached = max(now if newest is None else newest.received_at, self._counted.evaluated_at)
+        reached = max(now if newest is None else newest.received_at, latest, self._counted.evaluated_at)
         if reached > now + LATENESS:
             self.was_ahead = reached - now
             log.error("clock_was_ahead", seconds=self.was_ahead)
             reached = now
             self._counted = Counted(self._counted.journal_id, now)
         self._monitor = Monitor(self._thresholds, reached, self._warn_seconds)
-        counts: Counter[tuple[Kind, int, int]] = Counter()
-        last: JournalRow | None = None
-        async for row in read_unique(self._database, since, self._deduplication_seconds):
-            yield row
-            if last is not None:
-                counts.update(map(_place, last.observations))
-            last = row
-        if last is not None and (self._counted.covers(last) or last.received_at > now + LATENESS):
-            counts.update(map(_place, last.observations))
-            last = None
-        self._seed(counts)
+        again = newest is not None and not (
+            self._counted.covers(newest) or newest.received_at > now + LATENESS
+        )
+        last = (newest.id - again) if newest else 0
+        await Rebuild(self._database, self._monitor, reached).load(last, seen)
+        if self.was_ahead:
+            await forget_future(self._database, now)
         await self._record(self._monitor.restore(episodes), ())
         await self._record_forecasts(self._monitor.restore_forecasts(forecasts))
-        if last is not None and last.observations:
-            await self.count(last.observations, last.id)
+        self._counted_row = last
+        if newest is not None and again:
+            seen(newest)
+            if newest.observations:
+                await self.count(newest.observations, newest.id)
+            self._counted_row = newest.id
         await self.tick()
         self._show()
         log.info("recovered", thresholds=len(self._thresholds), episodes=len(episodes))
-
-    def _horizon(self, thresholds: Sequence[Threshold]) -> int:
-        longest = max((t.period.seconds for t in thresholds), default=0)
-        return max(longest + 2 * LATENESS, self._deduplication_seconds)
-
-    def _seed(
-        self, counts: Counter[tuple[Kind, int, int]], only: Collection[ThresholdKey] | None = None
-    ) -> None:
-        for (kind, second, devices), n in counts.items():
-            self._monitor.seed(kind, second, n, n * devices, only)
 
     async def count(self, observations: Sequence[Observation], row_id: int) -> None:
         """Count what was journalled as row *row_id*; return when its breaches are on record."""
@@ -148,6 +128,7 @@ class Counting:
                 changes.extend(observed.changes)
                 excess.extend(ExcessRequest(episode, observation) for episode in observed.excess)
             await self._record(changes, excess)
+            self._counted_row = row_id
             self.senders.note(observations)
 
     async def tick(self) -> None:
@@ -159,33 +140,41 @@ class Counting:
             if not 0 <= now - self._looked_at < OUTLOOK_SECONDS:
                 self._looked_at = now
                 await self._record_forecasts(self._monitor.outlook())
-        if self._clock() - self._pruned_at > PRUNE_SECONDS:
-            await self._prune()
 
     async def replace_thresholds(self) -> None:
         """Take the thresholds that are in force now from the store; counts and episodes that stay, stay.
 
-        Everything that can fail comes first: the monitor changes when all that it needs is there. Raises
-        `Unavailable`, and then nothing has changed; call it again.
+        Windows of new keys are loaded aside while the count goes on. Everything that can fail comes first: the
+        monitor changes when all that it needs is there. Raises `Unavailable`, and then nothing has changed;
+        call it again.
         """
-        async with self._lock:
-            async with self._database.read() as connection:
-                thresholds = await thresholds_in_force(connection)
-            counts: Counter[tuple[Kind, int, int]] = Counter()
-            if {t.key for t in thresholds} - {t.key for t in self._thresholds}:
-                since = int(self._clock()) - self._horizon(thresholds)
-                # Not beyond what is counted: a group that is journalled and waits for the lock comes after.
-                counted = self._counted.journal_id
-                async for row in read_unique(self._database, since, self._deduplication_seconds, counted):
-                    counts.update(map(_place, row.observations))
-            now = int(self._clock())
-            self._reach(now)
-            self._thresholds = thresholds
-            replaced = self._monitor.replace(thresholds, now)
-            self._seed(counts, frozenset(replaced.added))
-            await self._record((*replaced.changes, *self._monitor.advance(now)), (), always=True)
-            await self._record_forecasts(self._monitor.outlook())
-            self._show()
+        async with self._database.read() as connection:
+            thresholds = await thresholds_in_force(connection)
+        known = {threshold.key for threshold in self._thresholds}
+        added = [threshold for threshold in thresholds if threshold.key not in known]
+        aside = Aside(self._database, added, int(self._clock())) if added else None
+        self.reading += 1
+        try:
+            if aside:
+                await aside.load(self._counted_row)
+                await aside.follow(self._counted_row, int(self._clock()))
+            async with self._lock:
+                now = int(self._clock())
+                if aside:
+                    await aside.follow(self._counted_row, now)
+                self._reach(now)
+                self._thresholds = thresholds
+                replaced = self._monitor.replace(thresholds, now, aside.monitor if aside else None)
+                await self._record((*replaced.changes, *self._monitor.advance(now)), (), always=True)
+                await self._record_forecasts(self._monitor.outlook())
+                self._show()
+        finally:
+            self.reading -= 1
+
+    @property
+    def counted_row(self) -> int:
+        """The last row of the journal that is counted, its breaches on record."""
+        return self._counted_row
 
     def rates(self) -> Iterator[Rate]:
         """Return every count beside its threshold, as of the last tick."""
@@ -217,7 +206,9 @@ class Counting:
         is_open = frozenset(state.episode for state in open_episodes)
         if not (changes or excess or always) and is_open == self._recorded_open:
             return
-        async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
+        # A refusal is waited out too, for all to see: an end of the daemon would end what it passes on.
+        trouble = (Unavailable, StoreRefused)
+        async for attempt in stamina.retry_context(trouble, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
                     self.attempts += 1
@@ -249,25 +240,3 @@ class Counting:
         for level in Level:
             OPEN_EPISODES.labels(level).set(levels[level])
         THRESHOLDS_IN_FORCE.set(len(self._thresholds))
-
-    async def _prune(self) -> None:
-        self._pruned_at = self._clock()
-        keep = max(LONGEST_PERIOD + 2 * LATENESS, self._deduplication_seconds)
-        async with self._database.write() as connection:
-            pruned = await prune_journal(connection, int(self._clock()), keep)
-        if pruned:
-            log.info("journal_pruned", rows=pruned)
-
-
-def _place(observation: Observation) -> tuple[Kind, int, int]:
-    """Return what an observation touches, the second at which the monitor counted it, and its devices."""
-    sent = observation.communication
-    observed, received = observation.observed_at_ms // 1000, observation.received_at_ms // 1000
-    kind = (
-        sent.originator,
-        sent.communication_class,
-        sent.service_reference,
-        sent.service_reference_variant,
-    )
-    second = observed if received - LATENESS <= observed <= received else received
-    return kind, second, sent.devices

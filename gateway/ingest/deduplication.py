@@ -1,34 +1,55 @@
 """Remembers which communications were counted, for a limited time."""
 
 import math
+from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from operator import lshift, or_
 from typing import Final
+
+from xxhash import xxh3_64_intdigest
 
 from thresholds.model import Communication
 
 GENERATIONS: Final = 8
 """The horizon is kept in so many sets, each dropped as a whole: memory is held for an eighth longer at most."""
 
-_WORD: Final = 2**64 - 1
+_HALF: Final = 64
+"""Bits of each half of a fingerprint."""
 
 
-def fingerprint(communication: Communication) -> int:
+def fingerprint(communication: Communication, seed: int) -> int:
     """Return what makes two deliveries the same communication: RequestID and class, in 128 bits.
 
     A critical request is counted once as TRANSFORM and once as SPC. The lower 64 bits are the counter of the
-    RequestID itself, exact; the upper are Python's keyed hash (SipHash) of RequestID and class. Two different
-    requests would have to share both, so a false duplicate is out of the question in practice. It holds
-    within one process only.
+    RequestID itself, exact; the upper are XXH3 of RequestID and class, keyed with a secret *seed*. Two different
+    requests would have to share both, so a false duplicate is out of the question in practice.
     """
     identity = f"{communication.communication_class._value_}{communication.request_id}"
-    return (hash(identity) & _WORD) << 64 | communication.counter
+    return xxh3_64_intdigest(identity.encode(), seed) << _HALF | communication.counter
+
+
+def packed(keys: Iterable[int]) -> bytes:
+    """Return fingerprints as they are kept: all upper halves, then all lower ones."""
+    keys = list(keys)
+    upper = array("Q", [key >> _HALF for key in keys])
+    lower = array("Q", [key & (2**_HALF - 1) for key in keys])
+    return upper.tobytes() + lower.tobytes()
+
+
+def unpacked(content: bytes) -> Iterator[int]:
+    """Return the fingerprints that were `packed`."""
+    halves = array("Q", content)
+    middle = len(halves) // 2
+    return map(or_, map(lshift, halves[:middle], repeat(_HALF)), halves[middle:])
 
 
 class Deduplication:
     """The fingerprints counted within at least the last *horizon* seconds; a repeat within them is known."""
 
-    def __init__(self, horizon: int) -> None:
+    def __init__(self, horizon: int, seed: int) -> None:
+        self._seed = seed
         self._span = math.ceil(horizon / GENERATIONS)
         self._current: set[int] = set()
         self._started = 0
@@ -39,6 +60,10 @@ class Deduplication:
 
     def __len__(self) -> int:
         return len(self._current) + sum(map(len, self._earlier))
+
+    def fingerprint(self, communication: Communication) -> int:
+        """Return the key of *communication*."""
+        return fingerprint(communication, self._seed)
 
     def remember(self, keys: Iterable[int], now: int) -> None:
         """Remember *keys* from *now* (seconds) on, and forget what is older than the horizon."""
@@ -52,3 +77,8 @@ class Deduplication:
             self._current = set()
             self._started += self._span
         self._current.update(keys)
+
+
+def kept_seconds(horizon: int) -> int:
+    """Return how long a fingerprint may be remembered: the horizon and the rest of its generation."""
+    return math.ceil(horizon / GENERATIONS) * (GENERATIONS + 1)

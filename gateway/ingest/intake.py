@@ -13,10 +13,12 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.counting import Counting
-from gateway.ingest.deduplication import Deduplication, fingerprint
+from gateway.ingest.deduplication import Deduplication, kept_seconds, unpacked
 from gateway.metrics import COMMIT_FAILURES, COMMIT_SECONDS, COMMUNICATIONS, DUPLICATES, QUEUE_LIMIT, QUEUED
 from gateway.settings import Ingest
-from gateway.store.journal import Observation
+from gateway.store.database import Database
+from gateway.store.digests import read_fingerprints, read_folded, received_from
+from gateway.store.journal import JournalRow, Observation
 from gateway.store.journal_writer import JournalWriter
 from thresholds.model import CommunicationClass
 
@@ -27,6 +29,9 @@ GROUP_LIMIT: Final = 5000
 
 GATHER_SECONDS: Final = 0.003
 """How long a commit lets others join at the most, while they keep coming."""
+TROUBLE_SECONDS: Final = 30.0
+"""A failed commit is shown for so long unless another succeeds: where nothing comes to try it with, it is not known
+to fail any more, and somebody who waits for `/readyz` before sending again would wait for ever."""
 
 _COMMUNICATIONS: Final = {name.value: COMMUNICATIONS.labels(name) for name in CommunicationClass}
 
@@ -48,20 +53,24 @@ class Refused(msgspec.Struct, frozen=True):
 class Intake:
     """Takes deliveries from every source; `take` returns when they are on disk."""
 
-    def __init__(self, journal: JournalWriter, counting: Counting, settings: Ingest, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, journal: JournalWriter, counting: Counting, settings: Ingest, clock: Clock
+    ) -> None:
+        self._database = database
         self._journal = journal
         self._counting = counting
         self._settings = settings
         self._clock = clock
         self._queue: asyncio.Queue[tuple[Sequence[Observation], asyncio.Future[Taken]]] = asyncio.Queue()
         self._queued = 0
-        self._deduplication = Deduplication(settings.deduplication_seconds)
+        self._deduplication = Deduplication(settings.deduplication_seconds, 0)
         self.counted = 0
         """Communications counted since the start."""
         self.failed = 0
         """Groups that the journal did not take since the start."""
         self.refused = Refused()
         """What this process has refused because the queue was full."""
+        self._trouble, self._failed_at = "", -math.inf
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -88,21 +97,36 @@ class Intake:
         self._queue.put_nowait(((), done))
         return done
 
+    @property
+    def trouble(self) -> str:
+        """Why the last commit failed; empty where it did not, or long ago."""
+        return self._trouble if time.monotonic() - self._failed_at < TROUBLE_SECONDS else ""
+
     def _add(self, change: int) -> None:
         self._queued += change
         QUEUED.set(self._queued)
 
     async def recover(self, unfinished_since: float = math.inf) -> None:
-        """Rebuild the windows and the memory of what was counted from the journal; call once, before `run`.
+        """Rebuild the windows and the memory of what was counted from the store; call once, before `run`.
 
         What was counted since *unfinished_since* (seconds) is remembered from now on: it will be handed in
         again, however long the gateway was away.
         """
-        now = int(self._clock())
-        async for row in self._counting.recover():
-            keys = [fingerprint(observation.communication) for observation in row.observations]
+        now, horizon = int(self._clock()), self._settings.deduplication_seconds
+        async with self._database.read() as connection:
+            known = Deduplication(horizon, (await read_folded(connection)).seed)
+            since = min(now - kept_seconds(horizon), unfinished_since)
+            async for received_at, keys in read_fingerprints(connection, received_from(int(since))):
+                at = received_at if received_at < unfinished_since else max(now, received_at)
+                known.remember(unpacked(keys), at)
+        self._deduplication = known
+
+        def remember(row: JournalRow) -> None:
+            keys = [known.fingerprint(observation.communication) for observation in row.observations]
             at = row.received_at if row.received_at < unfinished_since else max(now, row.received_at)
-            self._deduplication.remember(keys, at)
+            known.remember(keys, at)
+
+        await self._counting.recover(remember)
 
     async def run(self) -> None:
         """Commit and count for ever: what arrives during one commit shares the next."""
@@ -137,7 +161,7 @@ class Intake:
         for observations, done in deliveries:
             before = len(fresh)
             for observation in observations:
-                key = fingerprint(observation.communication)
+                key = self._deduplication.fingerprint(observation.communication)
                 if key not in fresh and key not in self._deduplication:
                     fresh[key] = observation
             accepted = len(fresh) - before
@@ -151,6 +175,7 @@ class Intake:
                 log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
                 COMMIT_FAILURES.inc()
                 self.failed += 1
+                self._trouble, self._failed_at = error.message, time.monotonic()
                 _answer_all(answers, error)
                 return
         for done, taken in answers:
@@ -167,6 +192,7 @@ class Intake:
         started, now = time.perf_counter(), int(self._clock())
         row_id = await self._journal.append(group, now)
         COMMIT_SECONDS.observe(time.perf_counter() - started)
+        self._trouble = ""
         self._deduplication.remember(keys, now)
         return row_id
 

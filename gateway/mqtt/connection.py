@@ -63,7 +63,8 @@ class Connection:
             raise unavailable(aiomqtt.MqttCodeError(info.rc))
         self._answers[info.mid] = asyncio.get_running_loop().create_future()
         try:
-            code = await asyncio.wait_for(self._answers[info.mid], seconds)
+            async with asyncio.timeout(seconds):
+                code = await self._answers[info.mid]
         except TimeoutError as error:
             raise unavailable(error) from error
         finally:

@@ -95,7 +95,8 @@ class Delivery:
                 except GatewayError as error:
                     log.warning("file_not_delivered", file=file.id, code=error.code, error=error.message)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._rung.wait(), RETRY_SECONDS)
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self._rung.wait()
 
 
 def _check_unchanged(file: StoredFile, content: bytes | None) -> None:

@@ -5,17 +5,20 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
-from gateway.audit.record import Content
+from gateway.audit.record import AuditRecord, Content
+from gateway.operations.profiles import ProfileLost, rules_of
 from gateway.operations.rules import FileRules, Rulebook
+from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, newest_in_force
 from gateway.store.audit_log import read_records
 from gateway.store.database import Database
 from gateway.store.thresholds import row_place, thresholds_before, thresholds_in_force
-from thresholds.adt_file import AdtCheck
 from thresholds.coverage import Coverage, coverage
 from thresholds.difference import ChangeKind, Difference, difference
+from thresholds.faults import Complaint, Fault, at
 from thresholds.model import Threshold, UserId
 from thresholds.profile import Replaces
 
@@ -32,27 +35,24 @@ class Review(msgspec.Struct, frozen=True):
     """One file and all that is said of it."""
 
     file: StoredFile
-    check: AdtCheck
-    """By the profile it was submitted under and the User IDs of now; its thresholds are empty where it fails."""
+    faults: tuple[Fault, ...]
+    """Why its rows cannot be read now (its profile and the User IDs of now); then nothing is said of them."""
+    warnings: tuple[Fault, ...]
+    warning_count: int
     difference: Difference
     """To what is in force now, or to what was before this file came into force."""
     coverage: tuple[Coverage, ...]
     """Of the User IDs that it names, once it is in force."""
-    records: tuple[Content, ...]
-    """The audit records of the file, in order."""
+    records: tuple[Content | None, ...]
+    """The audit records of the file, in order; None for one that somebody changed so that it says nothing."""
+    signing_error: SigningError | None
+    """Why the token did not sign it the last time, while it waits for that."""
     in_force: int
     """The audit record of what came into force last: another one means that the difference is another."""
 
     def count(self, kind: ChangeKind) -> int:
         """Return how many changes are of this kind."""
         return sum(change.kind is kind for change in self.difference.changes)
-
-    @property
-    def signing_error(self) -> Content | None:
-        """Why the token did not sign the file the last time, while that still holds."""
-        last = next((r for r in reversed(self.records) if r.action.startswith("adt_file.sign")), None)
-        failed = last is not None and last.action == "adt_file.signing_failed"
-        return last if failed and self.file.state is FileState.APPROVED else None
 
 
 class Reviews:
@@ -67,27 +67,45 @@ class Reviews:
         """Return all that is said of a file; raise `NotFound` where there is none."""
         person.require(Action.READ_FILES)
         async with self._lock:
-            file, content, before, newest = await self._read(file_id)
-            rules = self._rules.of(file.profile)
-            found = await asyncio.to_thread(_judge, file, content, before, rules)
+            async with self._database.read() as connection:
+                file = await get_file(connection, file_id)
+                content = await get_part(connection, file_id, "content") or b""
+                newest = await newest_in_force(connection)
+                error = await last_signing_error(connection, file)
+                before = await _before(connection, file)
+                rules = await self._rules_of(connection, file)
             records = await read_records(self._database, limit=RECORDS, subject=file.subject)
-            return Review(file, *found, tuple(_decode_record(record.body) for record in records), newest)
+            found = await asyncio.to_thread(_judge, file, content, before, rules)
+        return Review(file, *found, tuple(map(_decoded, records)), error, newest)
 
-    async def _read(self, file_id: int) -> tuple[StoredFile, bytes, tuple[Threshold, ...], int]:
-        async with self._database.read() as connection:
-            file = await get_file(connection, file_id)
-            content = await get_part(connection, file_id, "content") or b""
-            newest = await newest_in_force(connection)
-            if file.state in SETTLED and file.in_force_at is not None:
-                before = await thresholds_before(connection, file_id, file.in_force_at)
-            else:
-                before = await thresholds_in_force(connection)
-        return file, content, before, newest
+    async def _rules_of(self, connection: AsyncConnection, file: StoredFile) -> FileRules | Fault:
+        try:
+            return await rules_of(connection, self._rules, file)
+        except ProfileLost as error:
+            return at(Complaint(error.code, error.message, error.remedy))
+
+
+def _decoded(record: AuditRecord) -> Content | None:
+    try:
+        return _decode_record(record.body)
+    except msgspec.DecodeError:
+        return None
+
+
+async def _before(connection: AsyncConnection, file: StoredFile) -> tuple[Threshold, ...]:
+    if file.state in SETTLED and file.in_force_at is not None:
+        return await thresholds_before(connection, file.id, file.in_force_at)
+    return await thresholds_in_force(connection)
+
+
+Judged = tuple[tuple[Fault, ...], tuple[Fault, ...], int, Difference, tuple[Coverage, ...]]
 
 
 def _judge(
-    file: StoredFile, content: bytes, before: tuple[Threshold, ...], rules: FileRules
-) -> tuple[AdtCheck, Difference, tuple[Coverage, ...]]:
+    file: StoredFile, content: bytes, before: tuple[Threshold, ...], rules: FileRules | Fault
+) -> Judged:
+    if isinstance(rules, Fault):
+        return (rules,), (), 0, Difference((), 0), ()
     check = rules.check(file.name, content, file.submitted_at)
     changes = difference(before, check.thresholds, rules.profile.replaces)
     after = after_this(before, check.thresholds, rules.profile.replaces)
@@ -95,7 +113,8 @@ def _judge(
     users: Mapping[UserId, frozenset[str]] = {
         user: rules.service_users.get(user, frozenset()) for user in named
     }
-    return check, changes, coverage(after, users, rules.catalogue)
+    covered = coverage(after, users, rules.catalogue)
+    return check.faults, check.warnings, check.warning_count, changes, covered
 
 
 def after_this(

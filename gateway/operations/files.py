@@ -23,6 +23,7 @@ from gateway.store.adt_files import (
 )
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
+from gateway.store.profiles import keep_profile
 from thresholds.adt_file import AdtCheck
 
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -78,10 +79,12 @@ class Files:
             copy = await find_live_copy(connection, check.sha256)
             if copy is not None:
                 raise DuplicateFile(copy)
+            await keep_profile(connection, rules.profile_sha256, rules.profile_text, int(now))
             file_id = await insert_file(
                 connection,
                 name=name,
                 profile=rules.profile.label,
+                profile_sha256=rules.profile_sha256,
                 sha256=check.sha256,
                 content=data,
                 row_count=len(check.thresholds),
@@ -90,7 +93,13 @@ class Files:
                 submitted_at=int(now),
             )
             file = await get_file(connection, file_id)
-            detail = {"name": name, "sha256": file.sha256, "rows": file.row_count, "profile": file.profile}
+            detail = {
+                "name": name,
+                "sha256": file.sha256,
+                "rows": file.row_count,
+                "profile": file.profile,
+                "profile_sha256": file.profile_sha256,
+            }
             await self._record(connection, person.name, "submitted", file, now, detail)
         self._live.file(file)
         return file, check

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import Entry
 from gateway.clock import Clock
-from gateway.errors import Unavailable
+from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.live import Live, ThresholdsEvent
 from gateway.metrics import LAST_TICK
+from gateway.operations.profiles import ProfileLost, rules_of
 from gateway.operations.rules import Rulebook
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
 from gateway.store.audit_log import append_record
@@ -69,7 +70,7 @@ class InForce:
                 await self._look()
                 LAST_TICK.set_to_current_time()
                 self.passed += 1
-            except Unavailable as error:
+            except (Unavailable, StoreRefused) as error:
                 self._rung = True
                 log.warning("time_not_passed", code=error.code, error=error.message)
             self.turns += 1
@@ -98,7 +99,10 @@ class InForce:
             acknowledged = await list_files(connection, FileState.ACKNOWLEDGED)
         due = [file for file in acknowledged if file.effective_from <= now]
         for file in sorted(due, key=lambda file: (file.effective_from, file.id)):
-            await self._bring(file, now)
+            try:
+                await self._bring(file, now)
+            except (StoreRefused, ProfileLost) as error:  # it would be refused again: what is in force stays
+                await self._fail(file, error.message)
             self._stale = True
         coming = [file.effective_from for file in acknowledged if file.effective_from > now]
         return min([*coming, now + 60])
@@ -106,10 +110,10 @@ class InForce:
     async def _bring(self, file: StoredFile, now: int) -> None:
         async with self._database.read() as connection:
             content = await get_part(connection, file.id, "content") or b""
-        rules = self._rules.of(file.profile)
+            rules = await rules_of(connection, self._rules, file)
         check = await asyncio.to_thread(rules.check, file.name, content, file.submitted_at)
         if check.sha256 != file.sha256 or not check.accepted:
-            await self._fail(file, check)
+            await self._fail(file, _why_not(file, check))
             return
         users = sorted({threshold.user_id for threshold in check.thresholds})
         async with self._database.write() as connection:
@@ -142,18 +146,19 @@ class InForce:
             superseded.append(await move_file(connection, old, FileState.SUPERSEDED, superseded_at=now))
         return superseded
 
-    async def _fail(self, file: StoredFile, check: AdtCheck) -> None:
-        """Keep a file that no longer passes its check out of force: what is in force stays."""
-        changed = check.sha256 != file.sha256
-        first = check.faults[0] if check.faults else None
-        reason = (
-            "the stored bytes are not those that were signed"
-            if changed or first is None
-            else f"it no longer passes the check: line {first.line}: {first.message}"
-        )
+    async def _fail(self, file: StoredFile, reason: str) -> None:
+        """Keep a file out of force that cannot come into it: what is in force stays."""
         async with self._database.write() as connection:
             entry = Entry("system", "adt_file.failed", file.subject, {"reason": reason})
             await append_record(connection, entry, self._clock())
             file = await move_file(connection, file, FileState.FAILED, reason=reason)
         self._live.file(file)
         log.error("file_failed", file=file.id, reason=reason)
+
+
+def _why_not(file: StoredFile, check: AdtCheck) -> str:
+    """Return why a file that was signed does not come into force."""
+    first = check.faults[0] if check.faults else None
+    if check.sha256 != file.sha256 or first is None:
+        return "the stored bytes are not those that were signed"
+    return f"it no longer passes the check: line {first.line}: {first.message}"

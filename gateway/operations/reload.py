@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from gateway import systemd
-from gateway.errors import SettingsError
+from gateway.audit.record import Entry
+from gateway.clock import Clock
+from gateway.errors import GatewayError, SettingsError
 from gateway.logs import configure_logs
 from gateway.metrics import SETTINGS_TAKEN
 from gateway.operations.rules import Rulebook, load_rules
 from gateway.section import Section
 from gateway.settings import Settings
+from gateway.store.audit_log import append_record
+from gateway.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +33,17 @@ RELOADABLE: Final[Mapping[str, str]] = {
 class Reload:
     """Reads the settings anew when it is rung. Counts and episodes are not touched."""
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], rules: Rulebook) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        rules: Rulebook,
+        database: Database,
+        clock: Clock,
+    ) -> None:
         self._settings = settings
+        self._database = database
+        self._clock = clock
         self._reread = reread
         self._rules = rules
         self._rung = asyncio.Event()
@@ -59,7 +72,10 @@ class Reload:
             systemd.notify(systemd.READY, systemd.status(await self.reload()))
 
     async def reload(self) -> str:
-        """Read the settings anew and say in a sentence what came of it; a faulty file changes nothing."""
+        """Read the settings anew and say in a sentence what came of it.
+
+        A faulty file changes nothing, and nothing changes that cannot be recorded.
+        """
         try:
             wanted = await asyncio.to_thread(self._reread)
             names = changed(self._settings, wanted)
@@ -69,11 +85,19 @@ class Reload:
                     settings = _take(settings, wanted, name)
             rules = await asyncio.to_thread(load_rules, settings)
         except SettingsError as error:
-            SETTINGS_TAKEN.set(0)
-            log.error(  # noqa: TRY400 - the error says what is wrong; where it was raised helps nobody
-                "settings_refused", code=error.code, error=error.message, remedy=error.remedy
-            )
+            await self._refuse(error)
             return f"runs with its settings as they were; the file is refused: {error.message}"
+        detail = {
+            "changed": [name for name in names if name in RELOADABLE],
+            "need_a_restart": [name for name in names if name not in RELOADABLE],
+            "profile_sha256": rules.profile_sha256,
+        }
+        try:
+            await self._record("settings.reloaded", detail)
+        except GatewayError as error:
+            SETTINGS_TAKEN.set(0)
+            log.error("settings_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - it says it all
+            return f"runs with its settings as they were; the change cannot be recorded: {error.message}"
         if settings.log != self._settings.log:
             configure_logs(settings.log)
         self._rules.use(rules)
@@ -82,6 +106,22 @@ class Reload:
             take(settings)
         SETTINGS_TAKEN.set(1)
         return _report(names)
+
+    async def _refuse(self, refused: SettingsError) -> None:
+        """Say that the file is refused, in the log and, where that can be, on record: without its words.
+
+        What an error quotes of a file may be a secret that stands in the wrong place.
+        """
+        SETTINGS_TAKEN.set(0)
+        log.error("settings_refused", code=refused.code, error=refused.message, remedy=refused.remedy)
+        try:
+            await self._record("settings.refused", {"code": refused.code})
+        except GatewayError as error:
+            log.error("settings_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - it says it all
+
+    async def _record(self, action: str, detail: Mapping[str, Any]) -> None:
+        async with self._database.write() as connection:
+            await append_record(connection, Entry("system", action, "settings", dict(detail)), self._clock())
 
 
 def _report(names: list[str]) -> str:

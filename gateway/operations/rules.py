@@ -1,5 +1,6 @@
 """What ADT files are checked against here: the profile, the catalogue and our own User IDs."""
 
+import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -17,8 +18,15 @@ class FileRules(msgspec.Struct, frozen=True):
     """One set of rules for the daemon and for `adt-gateway check`."""
 
     profile: Profile
+    profile_text: bytes
+    """The TOML file that *profile* was read from."""
     catalogue: Catalogue
     service_users: Mapping[UserId, frozenset[str]]
+
+    @property
+    def profile_sha256(self) -> str:
+        """What the profile is known by: its id stays the same where somebody edits it."""
+        return hashlib.sha256(self.profile_text).hexdigest()
 
     def check(self, name: str, data: bytes, now: int) -> AdtCheck:
         """Check the bytes of a file; takes up to a second for the largest, so call it in a thread."""
@@ -40,26 +48,33 @@ class FileRules(msgspec.Struct, frozen=True):
 
 
 class Rulebook:
-    """The rules of every profile that was set since the start; those set last are for new files."""
+    """The rules of every profile that a file was met under; those set last are for new files."""
 
     def __init__(self, rules: FileRules) -> None:
         self._current = rules
-        self._by_profile = {rules.profile.label: rules}
+        self._by_sha256 = {rules.profile_sha256: rules}
 
     @property
     def current(self) -> FileRules:
         """What new files are checked against."""
         return self._current
 
-    def of(self, profile: str) -> FileRules:
-        """Return what a file that was submitted under this profile (its label) is checked against."""
-        return self._by_profile.get(profile, self._current)
+    def of(self, profile_sha256: str | None) -> FileRules | None:
+        """Return the rules of the profile of this SHA-256, where it is known; of none, those of now."""
+        return self._current if profile_sha256 is None else self._by_sha256.get(profile_sha256)
+
+    def learn(self, text: bytes) -> FileRules:
+        """Take in the profile of an earlier file; raise `ThresholdsError` where it cannot be used."""
+        profile = parse_profile(text.decode())
+        rules = msgspec.structs.replace(self._current, profile=profile, profile_text=text)
+        self._by_sha256[rules.profile_sha256] = rules
+        return rules
 
     def use(self, rules: FileRules) -> None:
         """Take *rules* for new files; files of an earlier profile keep it, with our User IDs as they are now."""
-        known = [*self._by_profile.values(), rules]
-        self._by_profile = {
-            each.profile.label: msgspec.structs.replace(each, service_users=rules.service_users)
+        known = [*self._by_sha256.values(), rules]
+        self._by_sha256 = {
+            each.profile_sha256: msgspec.structs.replace(each, service_users=rules.service_users)
             for each in known
         }
         self._current = rules
@@ -69,9 +84,13 @@ def load_rules(settings: Settings) -> FileRules:
     """Read the profile that *settings* name; raise `SettingsError` where it cannot be used."""
     path = settings.adt_files.profile
     try:
-        profile = parse_profile(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        profile = parse_profile(text.decode())
     except (OSError, UnicodeDecodeError, ThresholdsError) as error:
-        msg = f"the profile {path} cannot be used: {error}"
-        raise SettingsError("profile_unusable", msg, "Mend it; see docs/file-profiles.md.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        msg = f"the profile {path} cannot be used: {why}"
+        raise SettingsError(
+            "profile_unusable", msg, "Correct it, or adt_files.profile; see docs/file-profiles.md."
+        ) from error
     users = {UserId(user.user_id.upper()): frozenset(user.roles) for user in settings.service_users}
-    return FileRules(profile, load_catalogue(), users)
+    return FileRules(profile, text, load_catalogue(), users)

@@ -1,27 +1,31 @@
 """The one way to the token: a file that a second person approved, with a record before and after."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import TokenFails
-from gateway.audit.record import Entry
+from gateway.audit.record import Content, Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
 from gateway.live import Live
 from gateway.metrics import CERTIFICATE_EXPIRY, LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
+from gateway.operations.profiles import rules_of
 from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
-from gateway.store.audit_log import append_record
+from gateway.store.audit_log import append_record, newest_records
 from gateway.store.database import Database
 from hsm.config import TokenConfig
 from hsm.errors import CannotVerify, SignatureInvalid, TokenError
@@ -37,6 +41,9 @@ RETRY_SECONDS: Final = 30.0
 
 DESCRIBE_SECONDS: Final = 3600.0
 """How often it is looked when the certificate expires."""
+
+LOOKED_BACK: Final = 8
+"""Records of a file among which its last failure is: an attempt under way, or refused approvals, may follow it."""
 
 LONGEST_PAUSE: Final = 1800.0
 """The pause doubles up to this after each failure to sign: every attempt leaves audit records."""
@@ -56,6 +63,28 @@ def token_config(settings: TokenSettings, data_directory: Path) -> TokenConfig:
         token_serials=settings.serials,
         environment=environment,
     )
+
+
+class SigningError(msgspec.Struct, frozen=True):
+    """Why an approved file was not signed when it was last tried."""
+
+    code: str
+    message: str
+    at: str
+    """RFC 3339, UTC."""
+
+
+async def last_signing_error(connection: AsyncConnection, file: StoredFile) -> SigningError | None:
+    """Return why *file*, which waits for its signature, has none yet; None where it was not tried or needs none."""
+    if file.state is not FileState.APPROVED:
+        return None
+    for record in await newest_records(connection, file.subject, LOOKED_BACK):
+        # Whoever changed a record is named by the verification of the chain, not here.
+        with contextlib.suppress(msgspec.DecodeError):
+            content = msgspec.json.decode(record.body, type=Content)
+            if content.action == "adt_file.signing_failed":
+                return msgspec.convert(content.detail, SigningError)
+    return None
 
 
 class Signing:
@@ -89,16 +118,18 @@ class Signing:
     async def sign(self, file_id: int) -> StoredFile:
         """Sign an approved file; one that is signed already is returned as it is.
 
-        Raises `TokenUnavailable` with the token's own code: the file stays approved and can be signed later.
+        Raises `TokenUnavailable` with the token's own code, and `ProfileLost`: the file stays approved and can
+        be signed later.
         """
         async with self._signing:
             file, content = await self._begin(file_id)
             if file.state is FileState.FAILED:
                 self._live.file(file)
-            if file.state is not FileState.APPROVED:
+            rules = self._rules.of(file.profile_sha256)
+            if file.state is not FileState.APPROVED or rules is None:
                 return file
             try:
-                artefact = await self._signature(content, self._container(file))
+                artefact = await self._signature(content, Container(rules.profile.container))
             except TokenUnavailable as error:
                 self._conditions.holds(self._trouble(file, error))
                 await self._failed(file, error)
@@ -176,13 +207,11 @@ class Signing:
                         connection, Entry("system", "adt_file.failed", file.subject, {"reason": reason}), now
                     )
                     return await move_file(connection, file, FileState.FAILED, reason=reason), content
+                await rules_of(connection, self._rules, file)
                 detail = {"sha256": file.sha256, "approval_record": file.approval_record}
                 entry = Entry("system", "adt_file.signing", file.subject, detail)
                 await append_record(connection, entry, now)
         return file, content
-
-    def _container(self, file: StoredFile) -> Container:
-        return Container(self._rules.of(file.profile).profile.container)
 
     async def _signature(self, content: bytes, container: Container) -> SignedArtefact:
         """Ask the token, and believe only what verifies."""

@@ -11,6 +11,7 @@ from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import ClockWrong
 from gateway.clock import SteadyClock
 from gateway.health import Health
+from gateway.ingest.intake import Intake
 from gateway.mqtt import Broker
 
 log = structlog.get_logger(__name__)
@@ -60,4 +61,11 @@ async def watch_broker(broker: Broker, health: Health) -> None:
     """Say whether the broker is connected."""
     while True:
         health.report("broker", works=broker.connected, detail=broker.trouble)
+        await asyncio.sleep(0.5)
+
+
+async def watch_journal(intake: Intake, health: Health) -> None:
+    """Say whether the journal takes what comes: a store that can be read may still refuse to be written."""
+    while True:
+        health.report("journal", works=not intake.trouble, detail=intake.trouble)
         await asyncio.sleep(0.5)

@@ -52,6 +52,8 @@ class StoredFile(msgspec.Struct, frozen=True):
     in_force_record: int | None
     superseded_at: int | None
     reason: str | None
+    profile_sha256: str | None
+    """Of the text of the profile that it was submitted under; None for files of before those were kept."""
 
     @property
     def subject(self) -> str:

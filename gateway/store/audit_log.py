@@ -33,6 +33,16 @@ async def append_record(connection: AsyncConnection, entry: Entry, now: float) -
     return record
 
 
+async def newest_records(connection: AsyncConnection, subject: str, limit: int) -> list[AuditRecord]:
+    """Return the last *limit* records of *subject*, the newest first."""
+    table = audit_records.c
+    query = select(table.number, cast(table.body, LargeBinary), table.hash).where(table.subject == subject)
+    return [
+        AuditRecord(*row)
+        for row in await connection.execute(query.order_by(table.number.desc()).limit(limit))
+    ]
+
+
 async def read_records(
     database: Database, after: int = 0, limit: int = PAGE, subject: str | None = None
 ) -> list[AuditRecord]:

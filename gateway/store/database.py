@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, CursorResult, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from gateway.errors import SettingsError, Unavailable
+from gateway.errors import SettingsError, StoreRefused, Unavailable
 from gateway.settings import Settings
 
 WRITER_LOCK: Final = 0x4144_5447
@@ -20,6 +20,8 @@ WRITER_LOCK: Final = 0x4144_5447
 LOCK_MILLISECONDS: Final = 5000
 """How long a transaction waits for the lock of another process."""
 
+ANSWER_SECONDS: Final = 10.0
+"""How long a PostgreSQL server may take to be reached and to answer: one that hangs holds nobody up for ever."""
 
 PRAGMAS: Final = (
     f"busy_timeout={LOCK_MILLISECONDS}",
@@ -62,7 +64,8 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that writes; commit at the end, roll back on any exception.
 
-        Raises `Unavailable` (`store_unavailable`) where the database is locked, full or gone.
+        Raises `Unavailable` (`store_unavailable`) where the database is locked, full or gone, and
+        `StoreRefused` (`store_refused`) where what is written breaks a rule of a table.
         """
         async with self._writing, _translated(), self.engine.connect() as connection:
             await connection.execution_options(adt_gateway_write=True)
@@ -94,15 +97,28 @@ class Database:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
+    except (IntegrityError, DataError) as error:
+        raise _refused(error.orig or error) from error
     except (DBAPIError, PoolTimeout, OSError) as error:
         raise unavailable((error.orig or error) if isinstance(error, DBAPIError) else error) from error
 
 
+def _refused(cause: BaseException) -> StoreRefused:
+    msg = f"what was to be written breaks a rule of the database: {_first_line(cause)}"
+    remedy = (
+        "Nothing was written, and a repeat would not help: adt-gateway doctor; then tell who maintains this."
+    )
+    return StoreRefused("store_refused", msg, remedy)
+
+
+def _first_line(cause: BaseException) -> str:
+    # PostgreSQL's further lines may hold the row itself.
+    return f"{type(cause).__name__}: {str(cause) or 'no answer in time'}".partition("\n")[0]
+
+
 def unavailable(cause: BaseException) -> Unavailable:
     """Return what callers get where the database did not do its part."""
-    # PostgreSQL's further lines may hold the row itself.
-    first_line = str(cause).partition("\n")[0]
-    msg = f"the database did not do its part: {type(cause).__name__}: {first_line}"
+    msg = f"the database did not do its part: {_first_line(cause)}"
     remedy = "Look at the disk, the database and what else uses it; then repeat."
     return Unavailable("store_unavailable", msg, remedy)
 
@@ -131,7 +147,11 @@ def open_database(settings: Settings) -> Database:
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"server_settings": session},
+            connect_args={
+                "server_settings": session,
+                "timeout": ANSWER_SECONDS,
+                "command_timeout": ANSWER_SECONDS,
+            },
         )
     )
 

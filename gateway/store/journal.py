@@ -1,17 +1,20 @@
-"""The journal: what arrived, in groups, before it is acknowledged."""
+"""The journal: what arrived, in groups, before it is acknowledged. No communication is in it twice."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
-from gateway.store.schema import counted, journal
+from gateway.store.schema import counted, digests, journal
 from thresholds.model import Communication
 
-PAGE = 50
-"""Journal rows read at once: of up to 5,000 communications each."""
+PAGE: Final = 2000
+"""Journal rows read at once."""
+PAGE_COMMUNICATIONS: Final = 20_000
+"""Communications read at once: a row has up to 5,000 of them."""
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,6 +63,18 @@ async def newest_group(connection: AsyncConnection) -> JournalRow | None:
     return JournalRow(row.id, row.received_at, _decode(row.content)) if row else None
 
 
+async def latest_arrival(connection: AsyncConnection, until: int) -> int:
+    """Return when the last group up to second *until* arrived; 0 where there is none.
+
+    That need not be the newest group: while the clock was set back, later ones were given earlier times.
+    """
+    found = [
+        (await connection.execute(select(func.max(column)).where(column <= until))).scalar_one() or 0
+        for column in (journal.c.received_at, digests.c.received_until)
+    ]
+    return max(found)
+
+
 async def count_groups(connection: AsyncConnection) -> int:
     """Return how many groups there are, told by their numbers: to count them would read them all."""
     query = select(func.min(journal.c.id), func.max(journal.c.id))
@@ -67,20 +82,46 @@ async def count_groups(connection: AsyncConnection) -> int:
     return 0 if newest is None else int(newest - oldest + 1)
 
 
-async def read_journal(database: Database, since: int, last: int | None = None) -> AsyncIterator[JournalRow]:
-    """Yield the groups received at or after *since* (seconds since the epoch), up to number *last*, in order."""
-    after = 0
+async def read_page(connection: AsyncConnection, after: int, last: int | None = None) -> list[JournalRow]:
+    """Return the first groups after number *after*, up to number *last*: as many as are well read at once."""
+    query = select(journal.c.id, journal.c.communications).where(_between(after, last))
+    rows = (await connection.execute(query.order_by(journal.c.id).limit(PAGE))).all()
+    if not rows:
+        return []
+    until, total = rows[0].id, 0
+    for row in rows:
+        total += row.communications
+        if total > PAGE_COMMUNICATIONS:
+            break
+        until = row.id
+    contents = select(journal.c.id, journal.c.received_at, journal.c.content).where(_between(after, until))
+    found = await connection.execute(contents.order_by(journal.c.id))
+    return [JournalRow(number, received_at, _decode(content)) for number, received_at, content in found]
+
+
+async def read_journal(
+    database: Database, after: int = 0, last: int | None = None
+) -> AsyncIterator[JournalRow]:
+    """Yield the groups after number *after*, up to number *last*, in order."""
     while True:
-        query = select(journal).where(journal.c.id > after, journal.c.received_at >= since)
-        if last is not None:
-            query = query.where(journal.c.id <= last)
         async with database.read() as connection:
-            rows = (await connection.execute(query.order_by(journal.c.id).limit(PAGE))).all()
-        for row in rows:
-            yield JournalRow(row.id, row.received_at, _decode(row.content))
-        if not rows:
+            page = await read_page(connection, after, last)
+        for row in page:
+            yield row
+        if not page:
             return
-        after = rows[-1].id
+        after = page[-1].id
+
+
+def _between(after: int, last: int | None) -> ColumnElement[bool]:
+    later = journal.c.id > after
+    return later if last is None else and_(later, journal.c.id <= last)
+
+
+async def oldest_received(connection: AsyncConnection, after: int) -> int | None:
+    """Return when the first group after number *after* was received."""
+    query = select(journal.c.received_at).where(journal.c.id > after).order_by(journal.c.id).limit(1)
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def keep_counted(connection: AsyncConnection, progress: Counted) -> None:
@@ -96,12 +137,13 @@ async def read_counted(connection: AsyncConnection) -> Counted:
     return Counted(*row)
 
 
-async def prune_journal(connection: AsyncConnection, now: int, keep_seconds: int) -> int:
-    """Delete the groups more than *keep_seconds* older than *now*; return how many.
+async def prune_journal(connection: AsyncConnection, until: int, before: int, limit: int) -> int:
+    """Delete at most *limit* groups up to number *until* received before second *before*; return how many.
 
-    Where the clock runs ahead, the newest group says what time it is: a wrong clock must not empty the journal.
+    The newest group always stays: SQLite would give its number to the next one.
     """
-    newest = (await connection.execute(select(func.max(journal.c.received_at)))).scalar_one()
-    before = min(now, newest or now) - keep_seconds
-    result = await connection.execute(delete(journal).where(journal.c.received_at < before))
+    newest = select(func.max(journal.c.id)).scalar_subquery()
+    old = and_(journal.c.id <= until, journal.c.id < newest, journal.c.received_at < before)
+    chosen = select(journal.c.id).where(old).order_by(journal.c.id).limit(limit)
+    result = await connection.execute(delete(journal).where(journal.c.id.in_(chosen)))
     return int(result.rowcount)

@@ -85,6 +85,8 @@ adt_files = Table(
     Column("id", Number, primary_key=True),
     Column("name", String(200), nullable=False),
     Column("profile", String(64), nullable=False),
+    # The rules of a file are those of its submission, whatever profile is set later.
+    Column("profile_sha256", String(64)),
     Column("sha256", String(64), nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("row_count", Integer, nullable=False),
@@ -111,6 +113,14 @@ adt_files = Table(
     CheckConstraint(
         "state IN ('submitted','rejected','withdrawn') OR approved_by IS NOT NULL", name="approved_first"
     ),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("kept_at", BigInteger, nullable=False),
 )
 
 thresholds = Table(
@@ -148,6 +158,45 @@ counted = Table(
     Column("id", Integer, primary_key=True),  # there is one row
     Column("journal_id", BigInteger, nullable=False),
     Column("evaluated_at", BigInteger, nullable=False),
+    # Fingerprints of what was counted are keyed with it.
+    Column("seed", BigInteger, nullable=False),
+    # How far the journal is in digests, and digests are in the history.
+    Column("folded_id", BigInteger, nullable=False),
+    Column("history_until", BigInteger, nullable=False),
+)
+
+kinds = Table(
+    "kinds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("user_id", String(23), nullable=False),
+    Column("communication_class", String(12), nullable=False),
+    Column("service_reference", Text, nullable=False),
+    Column("service_reference_variant", Text, nullable=False),
+    UniqueConstraint("user_id", "communication_class", "service_reference", "service_reference_variant"),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    # The last journal row in it.
+    Column("journal_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_from", BigInteger, nullable=False),
+    Column("received_until", BigInteger, nullable=False),
+    Column("placed_from", BigInteger, nullable=False),
+    Column("placed_until", BigInteger, nullable=False),
+    Column("communications", Integer, nullable=False),
+    Column("places", LargeBinary, nullable=False),
+    Column("fingerprints", LargeBinary, nullable=False),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970-01-01
+    Column("kind_id", ForeignKey("kinds.id"), primary_key=True, autoincrement=False),
+    Column("messages", LargeBinary, nullable=False),
+    Column("devices", LargeBinary, nullable=False),  # empty where it is the same as messages
 )
 
 incidents = Table(

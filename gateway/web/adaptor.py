@@ -57,7 +57,7 @@ class Adaptor:
         self._base = settings.url
         # No limit to connections: a request never waits for the answer to another.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_trust(settings))
-        seconds = settings.timeout_seconds
+        self.seconds = seconds = settings.timeout_seconds
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),

@@ -14,13 +14,16 @@ def json_answer(value: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
 
 
+def is_instant(field: str) -> bool:
+    """Tell whether a field of this name holds seconds since the epoch, shown as RFC 3339."""
+    return field.endswith("_at") or field == "effective_from"
+
+
 def instants(value: msgspec.Struct) -> dict[str, Any]:
     """Return the fields of *value*, every `…_at` as RFC 3339 text."""
     fields = msgspec.structs.asdict(value)
     return {
-        name: to_text(item)
-        if isinstance(item, int) and (name.endswith("_at") or name == "effective_from")
-        else item
+        name: to_text(item) if isinstance(item, int) and is_instant(name) else item
         for name, item in fields.items()
     }
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from gateway.access import Action, Person
 from gateway.errors import GatewayError, InvalidInput, NotFound, TokenUnavailable, TooLarge
 from gateway.ingest.passed_on import plain
+from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
@@ -103,14 +104,23 @@ async def submit(request: web.Request) -> web.Response:
 async def list_all(request: web.Request) -> web.Response:
     """List the ADT files, newest first."""
     person = await asker(request)
-    files = await request.app[SERVICES].files.newest(person)
-    return json_answer({"files": [shown(file, person) for file in files]})
+    services = request.app[SERVICES]
+    files = await services.files.newest(person)
+    async with services.database.read() as connection:
+        errors = {file.id: await last_signing_error(connection, file) for file in files}
+    return json_answer(
+        {"files": [shown(file, person) | {"signing_error": errors[file.id]} for file in files]}
+    )
 
 
 async def get_one(request: web.Request) -> web.Response:
     """Show one ADT file."""
     person = await asker(request)
-    return json_answer(shown(await request.app[SERVICES].files.get(person, path_number(request)), person))
+    services = request.app[SERVICES]
+    file = await services.files.get(person, path_number(request))
+    async with services.database.read() as connection:
+        error = await last_signing_error(connection, file)
+    return json_answer(shown(file, person) | {"signing_error": error})
 
 
 async def get_file_part(request: web.Request) -> web.Response:
@@ -121,9 +131,9 @@ async def get_file_part(request: web.Request) -> web.Response:
     part = {"file": "content"}.get(request.match_info["part"], request.match_info["part"])
     async with services.database.read() as connection:
         data = await get_part(connection, file.id, part)
+        failed = await last_signing_error(connection, file)
     if data is None:
-        msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
-        raise NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
+        raise _missing(file, part, failed)
     if part == "content" and hashlib.sha256(data).hexdigest() != file.sha256:
         msg = f"the stored bytes of ADT file {file.id} are not those that were submitted"
         raise GatewayError(
@@ -136,6 +146,15 @@ async def get_file_part(request: web.Request) -> web.Response:
         "Content-Type": FILE_TYPES[part],
     }
     return web.Response(body=data, headers=headers)
+
+
+def _missing(file: StoredFile, part: str, failed: SigningError | None) -> NotFound:
+    msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
+    if failed is None:
+        return NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
+    why = f"; it was not signed at {failed.at}: {failed.message} [{failed.code}]"
+    remedy = "Mend what is named; it is signed by itself once the token works, or when it is approved again."
+    return NotFound("adt_file_part_missing", msg + why, remedy)
 
 
 async def approve(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import aiohttp
@@ -45,6 +46,8 @@ class Body:
         """Whether it came whole."""
         self.broken = False
         """Whether it will never come whole."""
+        self._patience: asyncio.Timeout | None = None
+        self._seconds = 0.0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, or what is left of it; at its end it is handed in to be counted."""
@@ -53,7 +56,9 @@ class Body:
                 self._copy(part)
                 if self._content.at_eof():
                     self._end()
+                self._hurry(self._seconds)
                 yield part
+                self._hurry(None)
                 if self.ended:
                     return  # a sender who leaves now sent it whole
         except BROKEN:
@@ -61,6 +66,24 @@ class Body:
             raise
         if not self.ended:
             self._end()
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        """Raise `TimeoutError` where the adaptor takes longer than *seconds* to read a part, as long as this lasts.
+
+        The library's own time-outs look at what is read alone. A sender may be as slow as it likes.
+        """
+        self._seconds = seconds
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                yield
+        finally:
+            self._patience = None
+
+    def _hurry(self, seconds: float | None) -> None:
+        if self._patience is not None and not self._patience.expired():
+            loop = asyncio.get_running_loop()
+            self._patience.reschedule(None if seconds is None else loop.time() + seconds)
 
     def _copy(self, part: bytes) -> None:
         if self._lost:
@@ -139,7 +162,10 @@ async def _pass_on(
     """Return what became of the request, and the answer: the adaptor's, sent already, or a problem."""
     try:
         headers = end_to_end(request.headers)
-        async with adaptor.post(target, headers, body if request.body_exists else None) as answer:
+        async with AsyncExitStack() as stack:
+            async with body.patience(adaptor.seconds):
+                passed = body if request.body_exists else None
+                answer = await stack.enter_async_context(adaptor.post(target, headers, passed))
             return await _answer(request, answer)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         if not body.broken:

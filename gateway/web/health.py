@@ -5,19 +5,21 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 
 from gateway.alerts.facts import KINDS
 from gateway.errors import GatewayError
-from gateway.metrics import ALERTS_WAITING, FILES, INCIDENTS_OPEN, JOURNAL_GROUPS, REGISTRY
+from gateway.metrics import ALERTS_WAITING, DIGESTS, FILES, INCIDENTS_OPEN, JOURNAL_GROUPS, REGISTRY
 from gateway.store.adt_files import FileState, count_files
+from gateway.store.digests import count_digests
 from gateway.store.incidents import count_open
 from gateway.store.journal import count_groups
 from gateway.store.outbox import count_waiting
 from gateway.web.answers import json_answer
 from gateway.web.services import SERVICES, Services
+from gateway.web.shapes import Alive, Ready
 
 
 async def healthz(request: web.Request) -> web.Response:
     """Say that the daemon lives."""
     del request
-    return json_answer({"status": "alive"})
+    return json_answer(Alive())
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -25,8 +27,7 @@ async def readyz(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     await _look_at_store(services)
     ready = services.health.ready
-    body = {"ready": ready, "parts": services.health.parts}
-    return json_answer(body, status=200 if ready else 503)
+    return json_answer(Ready(ready, services.health.parts), status=200 if ready else 503)
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -44,11 +45,13 @@ async def _look_at_store(services: Services) -> None:
             files = await count_files(connection)
             groups = await count_groups(connection)
             incidents = await count_open(connection)
+            digests = await count_digests(connection)
     except GatewayError as error:
         services.health.report("store", works=False, detail=error.message)
         return
     services.health.report("store", works=True)
     JOURNAL_GROUPS.set(groups)
+    DIGESTS.set(digests)
     for channel in services.channels:
         ALERTS_WAITING.labels(channel).set(waiting.get(channel, 0))
     for kind in KINDS:

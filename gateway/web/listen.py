@@ -9,15 +9,12 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from gateway.section import Http
+from gateway.section import ADDRESS_FILE, Http, http_address
 from gateway.web.app import make_app
 from gateway.web.services import Services
 from gateway.web.tls import ServerCertificate
 
 log = structlog.get_logger(__name__)
-
-ADDRESS_FILE: Final = "address"
-"""In the data directory while the daemon runs: where it listens."""
 
 STOP_SECONDS: Final = 10.0
 """How long requests under way may take when the daemon stops."""
@@ -38,7 +35,7 @@ async def listening(
         context = tls.context if tls else None
         await web.TCPSite(runner, http.host, http.port, ssl_context=context).start()
         host, port = runner.addresses[0][:2]
-        address = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+        address = http_address(host, port, tls=tls is not None)
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(address + "\n", encoding="ascii")
         unfinished.replace(file)

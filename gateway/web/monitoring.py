@@ -1,6 +1,6 @@
 """Requests in, thresholds, rates, incidents and the audit chain out."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -9,7 +9,7 @@ from gateway.access import Action
 from gateway.alerts.facts import KINDS
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
-from gateway.ingest.receive import NDJSON_BYTES
+from gateway.ingest.receive import NDJSON_BYTES, TakenLines
 from gateway.operations.rates import shown_rate
 from gateway.store.audit_log import PAGE, read_records
 from gateway.store.incidents import IncidentState
@@ -17,6 +17,7 @@ from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
 from gateway.web.services import SERVICES
+from gateway.web.shapes import Rates, Records, ShownRecord, ShownThreshold, Thresholds
 from thresholds.instant import format_instant
 from thresholds.model import Threshold
 
@@ -33,8 +34,7 @@ async def service_requests(request: web.Request) -> web.Response:
         return json_answer(await receiver.lines(await read_body(request, NDJSON_BYTES)), status=202)
     if request.content_type in {"application/xml", "text/xml"}:
         taken = await receiver.request(await read_body(request, DOCUMENT_MAX_BYTES))
-        answer = {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": []}
-        return json_answer(answer, status=202)
+        return json_answer(TakenLines(taken.accepted, taken.duplicate, []), status=202)
     raise web.HTTPUnsupportedMediaType(text="Send application/xml or application/x-ndjson.")
 
 
@@ -47,28 +47,28 @@ def _number(request: web.Request, name: str, default: int, highest: int) -> int:
     return int(text)
 
 
-def shown_threshold(threshold: Threshold) -> dict[str, Any]:
+def shown_threshold(threshold: Threshold) -> ShownThreshold:
     """Return a threshold as the API shows it."""
-    return {
-        "user_id": threshold.user_id,
-        "communication": threshold.communication,
-        "service": threshold.service,
-        "period": threshold.period.text,
-        "alignment": threshold.alignment,
-        "warning": threshold.warning,
-        "quarantine": threshold.quarantine,
-        "effective_from": format_instant(threshold.effective_from),
-        "effective_to": None if threshold.effective_to is None else format_instant(threshold.effective_to),
-        "file_id": threshold.file_id,
-        "line": threshold.line,
-    }
+    return ShownThreshold(
+        user_id=threshold.user_id,
+        communication=threshold.communication,
+        service=threshold.service,
+        period=threshold.period.text,
+        alignment=threshold.alignment,
+        warning=threshold.warning,
+        quarantine=threshold.quarantine,
+        effective_from=format_instant(threshold.effective_from),
+        effective_to=None if threshold.effective_to is None else format_instant(threshold.effective_to),
+        file_id=threshold.file_id,
+        line=threshold.line,
+    )
 
 
 async def thresholds(request: web.Request) -> web.Response:
     """List the thresholds in force, exceptions included."""
     (await asker(request)).require(Action.READ_MONITORING)
     found = request.app[SERVICES].counting.thresholds
-    return json_answer({"thresholds": [shown_threshold(threshold) for threshold in found]})
+    return json_answer(Thresholds([shown_threshold(threshold) for threshold in found]))
 
 
 async def rates(request: web.Request) -> web.Response:
@@ -76,7 +76,7 @@ async def rates(request: web.Request) -> web.Response:
     (await asker(request)).require(Action.READ_MONITORING)
     found = [shown_rate(rate, rate.until_quarantine) for rate in request.app[SERVICES].counting.rates()]
     found.sort(key=lambda rate: (rate.headroom is None, rate.headroom))
-    return json_answer({"rates": found})
+    return json_answer(Rates(found))
 
 
 async def incidents(request: web.Request) -> web.Response:
@@ -134,9 +134,5 @@ async def audit(request: web.Request) -> web.Response:
     limit = _number(request, "limit", PAGE, PAGE)
     found = await read_records(request.app[SERVICES].database, after, limit)
     return json_answer(
-        {
-            "records": [
-                {"number": r.number, "body": r.body.decode(errors="replace"), "hash": r.hash} for r in found
-            ]
-        }
+        Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash) for r in found])
     )

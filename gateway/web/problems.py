@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.errors import GatewayError, TokenUnavailable, TooMany, Unavailable
+from gateway.errors import GatewayError, StoreRefused, TokenUnavailable, TooMany, Unavailable
 from gateway.operations.files import RefusedFile
 from gateway.web.answers import fault_list
 
@@ -73,6 +73,8 @@ def _foreseen(request: web.Request, error: GatewayError) -> web.Response:
         return problem(error.status, error.code, error.message, error.remedy, part="token")
     if isinstance(error, Unavailable):
         log.warning("request_not_served", path=request.path, code=error.code, error=error.message)
+    if isinstance(error, StoreRefused):
+        log.error("request_refused_by_store", path=request.path, error=error.message)
     response = problem(error.status, error.code, error.message, error.remedy)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))

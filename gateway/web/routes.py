@@ -7,7 +7,24 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.web import events, files, forward, health, monitoring
+from gateway.ingest.receive import TakenLines
+from gateway.web import events, files, forward, health, history, monitoring
+from gateway.web.files import Note
+from gateway.web.monitoring import CloseNote
+from gateway.web.shapes import (
+    AdtFile,
+    AdtFiles,
+    Alive,
+    History,
+    Incident,
+    Incidents,
+    IncidentWithExcess,
+    Rates,
+    Ready,
+    Records,
+    SubmittedFile,
+    Thresholds,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,8 +40,12 @@ class Route(msgspec.Struct, frozen=True):
     status: int = 200
     body: str = ""
     """Content types of the body, where it has one."""
-    content_type: str = ""
-    """Of the answer, where it is not JSON or a file."""
+    takes: type[msgspec.Struct] | None = None
+    """What a JSON body is."""
+    answers: type[msgspec.Struct] | str = ""
+    """What the answer is: a type of JSON, or a content type; empty where it is the adaptor's."""
+    or_status: int = 0
+    """Another status that comes with the same answer; 0 for none."""
 
     @property
     def summary(self) -> str:
@@ -44,6 +65,7 @@ ROUTES: Final = (
         Action.SEND_COMMUNICATIONS,
         202,
         "application/xml application/x-ndjson",
+        answers=TakenLines,
     ),
     Route(
         "POST",
@@ -53,23 +75,58 @@ ROUTES: Final = (
         200,
         "application/xml text/xml",
     ),
-    Route("POST", "/api/v1/adt-files", files.submit, Action.SUBMIT_FILE, 201, "text/csv"),
-    Route("GET", "/api/v1/adt-files", files.list_all, Action.READ_FILES),
-    Route("GET", _FILE, files.get_one, Action.READ_FILES),
-    Route("GET", _FILE + "/{part:file|signature|receipt}", files.get_file_part, Action.READ_FILES),
-    Route("POST", _FILE + "/approve", files.approve, Action.APPROVE_FILE),
-    Route("POST", _FILE + "/reject", files.reject, Action.APPROVE_FILE, body=_JSON),
-    Route("POST", _FILE + "/withdraw", files.withdraw, Action.WITHDRAW_FILE, body=_JSON),
-    Route("POST", _FILE + "/deliver", files.deliver, Action.DELIVER_FILE),
-    Route("POST", _FILE + "/acknowledge", files.acknowledge, Action.ACKNOWLEDGE_FILE, body=_JSON),
-    Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING),
-    Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING),
-    Route("GET", "/api/v1/events", events.events, Action.READ_MONITORING, content_type=events.CONTENT_TYPE),
-    Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING),
-    Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING),
-    Route("POST", _INCIDENT + "/close", monitoring.close_incident, Action.CLOSE_INCIDENT, body=_JSON),
-    Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT),
-    Route("GET", "/healthz", health.healthz, None),
-    Route("GET", "/readyz", health.readyz, None),
-    Route("GET", "/metrics", health.metrics, None),
+    Route(
+        "POST", "/api/v1/adt-files", files.submit, Action.SUBMIT_FILE, 201, "text/csv", answers=SubmittedFile
+    ),
+    Route("GET", "/api/v1/adt-files", files.list_all, Action.READ_FILES, answers=AdtFiles),
+    Route("GET", _FILE, files.get_one, Action.READ_FILES, answers=AdtFile),
+    Route(
+        "GET",
+        _FILE + "/{part:file|signature|receipt}",
+        files.get_file_part,
+        Action.READ_FILES,
+        answers=" ".join(files.FILE_TYPES.values()).replace("; charset=utf-8", ""),
+    ),
+    Route("POST", _FILE + "/approve", files.approve, Action.APPROVE_FILE, answers=AdtFile),
+    Route(
+        "POST", _FILE + "/reject", files.reject, Action.APPROVE_FILE, body=_JSON, takes=Note, answers=AdtFile
+    ),
+    Route(
+        "POST",
+        _FILE + "/withdraw",
+        files.withdraw,
+        Action.WITHDRAW_FILE,
+        body=_JSON,
+        takes=Note,
+        answers=AdtFile,
+    ),
+    Route("POST", _FILE + "/deliver", files.deliver, Action.DELIVER_FILE, answers=AdtFile),
+    Route(
+        "POST",
+        _FILE + "/acknowledge",
+        files.acknowledge,
+        Action.ACKNOWLEDGE_FILE,
+        body=_JSON,
+        takes=Note,
+        answers=AdtFile,
+    ),
+    Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING, answers=Thresholds),
+    Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING, answers=Rates),
+    Route("GET", "/api/v1/events", events.events, Action.READ_MONITORING, answers=events.CONTENT_TYPE),
+    Route("GET", "/api/v1/history", history.history, Action.READ_MONITORING, answers=History),
+    Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING, answers=Incidents),
+    Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING, answers=IncidentWithExcess),
+    Route(
+        "POST",
+        _INCIDENT + "/close",
+        monitoring.close_incident,
+        Action.CLOSE_INCIDENT,
+        body=_JSON,
+        takes=CloseNote,
+        answers=Incident,
+    ),
+    Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT, answers=Records),
+    Route("GET", "/healthz", health.healthz, None, answers=Alive),
+    Route("GET", "/readyz", health.readyz, None, or_status=503, answers=Ready),
+    Route("GET", "/metrics", health.metrics, None, answers="application/openmetrics-text"),
 )

@@ -16,6 +16,7 @@ from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
+from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.rules import Rulebook
@@ -44,6 +45,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    history: History
     health: Health
     live: Live
     broadcast: Broadcast

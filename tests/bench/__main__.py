@@ -13,7 +13,18 @@ from rich.table import Table
 
 from tests.bench.figure import Figure
 
-BENCHMARKS = ("duis", "adt_check", "counting", "http", "alerts", "viewers", "signing", "startup")
+BENCHMARKS = (
+    "duis",
+    "adt_check",
+    "counting",
+    "http",
+    "alerts",
+    "viewers",
+    "restart",
+    "memory",
+    "signing",
+    "startup",
+)
 
 
 def main(names: list[str]) -> int:

@@ -189,3 +189,30 @@ def test_an_approval_that_is_sent_again_changes_nothing(daemon: Daemon, lines: l
     answer = daemon.as_("bob").step(number, "approve")
     assert (answer.status, answer.json["state"]) == (200, "delivered")
     assert daemon.actions(f"adt-file/{number}") == before
+
+
+def test_a_file_that_the_store_refuses_fails_and_the_daemon_goes_on(tmp_path: Path) -> None:
+    """What breaks a rule of the database would break it again: it is tried once, and said."""
+    with Daemon(tmp_path / "d") as daemon:
+        standing = daemon.put_in_force(row(80, 100))
+        number = daemon.deliver(row(70, 90))
+        daemon.change(
+            "CREATE TRIGGER no BEFORE INSERT ON thresholds BEGIN SELECT RAISE(ABORT, 'a rule of mine'); END"
+        )
+        assert daemon.as_("olga").step(number, "acknowledge", reference="DCC-1").status == 200
+        file = daemon.wait_state(number, "failed")
+        assert "a rule of mine" in file["reason"]
+        assert daemon.actions(f"adt-file/{number}")[-1] == "adt_file.failed"
+        assert [rate["file_id"] for rate in daemon.rates()] == [standing]
+
+
+def test_what_the_store_refuses_is_no_busy_gateway(tmp_path: Path) -> None:
+    """500 and not 503: a sender who comes again would be refused again."""
+    with Daemon(tmp_path / "d", token=False) as daemon:
+        daemon.change(
+            "CREATE TRIGGER no BEFORE INSERT ON adt_files BEGIN SELECT RAISE(ABORT, 'a rule of mine'); END"
+        )
+        answer = daemon.as_("alice").submit(adt_text([row(80, 100)]).encode())
+        assert (answer.status, answer.code) == (500, "store_refused")
+        assert "Retry-After" not in answer.headers
+        assert daemon.actions("adt-file/1") == []

@@ -37,6 +37,7 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/api/v1/thresholds"): EVERYBODY,
     ("get", "/api/v1/rates"): EVERYBODY,
     ("get", "/api/v1/events"): EVERYBODY,
+    ("get", "/api/v1/history"): EVERYBODY,
     ("get", "/api/v1/incidents"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),

@@ -44,13 +44,12 @@ class Gateway:
 
     def _make(self) -> None:
         recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
-        self._counting = Counting(self._database, recorder, Health(), lambda: float(self.now), 3600)
+        self._counting = Counting(self._database, recorder, Health(), lambda: float(self.now))
 
     async def restart(self) -> None:
         """Forget everything in memory and recover, as after a power cut."""
         self._make()
-        async for _ in self._counting.recover():
-            pass
+        await self._counting.recover()
 
     async def wait(self, seconds: int) -> None:
         """Let time pass; how often anybody looks makes no difference."""
@@ -227,14 +226,16 @@ async def test_a_store_that_is_away_while_thresholds_change_loses_no_count(
         assert [incident.level for incident in await running.incidents()] == ["quarantine"]
 
 
-async def test_a_group_whose_commit_was_answered_by_silence_counts_once_after_a_restart(
-    tmp_path: Path,
+async def test_a_group_whose_commit_was_answered_by_silence_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row is there, the sender was told that it is not, and sent it again: the journal holds it twice."""
+    """The row is there, the sender was told that it is not, and sent it again."""
     async with gateway(tmp_path) as running:
         await running.put_in_force(100, 200)
         group = [running._observation(0), running._observation(0)]
-        await running._journal.append(group, running.now)
+        lose_one_answer(monkeypatch, running._database)
+        with pytest.raises(Unavailable):
+            await running._journal.append(group, running.now)
         row_id = await running._journal.append(group, running.now)
         await running._counting.count(group, row_id)
         assert running.count == 2
@@ -242,3 +243,17 @@ async def test_a_group_whose_commit_was_answered_by_silence_counts_once_after_a_
         assert running.count == 2
         await running.put_in_force(50, 60)
         assert running.count == 2
+
+
+def lose_one_answer(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    """Let the next transaction that writes be committed, and its answer be lost."""
+    write = database.write
+
+    @asynccontextmanager
+    async def write_without_answer() -> AsyncIterator[AsyncConnection]:
+        async with write() as connection:
+            yield connection
+        monkeypatch.setattr(database, "write", write)
+        raise Unavailable("store_unavailable", "the connection broke off", "")
+
+    monkeypatch.setattr(database, "write", write_without_answer)

@@ -47,6 +47,7 @@ STATUS_AND_EXIT: dict[type[GatewayError], tuple[int, ExitCode]] = {
     errors.NotAuthenticated: (401, ExitCode.NOT_PERMITTED),
     errors.NotPermitted: (403, ExitCode.NOT_PERMITTED),
     errors.Conflict: (409, ExitCode.FAILED),
+    errors.StoreRefused: (500, ExitCode.FAILED),
     errors.TokenUnavailable: (503, ExitCode.TOKEN_UNAVAILABLE),
     errors.TooMany: (429, ExitCode.FAILED),
     errors.Unavailable: (503, ExitCode.FAILED),

@@ -14,6 +14,10 @@ from gateway.ingest.receive import BATCH_LINES
 from gateway.settings import CLIENT_VARIABLES, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
+LIBRARY_WORDS = re.compile(
+    r"Input|Extra|Field required|String should|Tuple|Value error|pydantic|validation|instance of|parsing"
+)
+"""How the libraries speak that read the settings; people get plain words."""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -84,6 +88,7 @@ def test_a_wrong_value_of_any_setting_is_named(tmp_path: Path, path: tuple[str, 
     error = refusal(write(tmp_path, f"{header}\n{key} = [{{ wrong = 'hunter-two' }}]"))
     assert re.search(rf"{section}(\.0)?\.?{key}[.:]", error.message)
     assert "hunter-two" not in error.message
+    assert not LIBRARY_WORDS.search(error.message)
 
 
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
@@ -93,8 +98,8 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 
 def test_a_section_lacks_what_it_needs(tmp_path: Path) -> None:
     message = refusal(write(tmp_path, "[token]\nmodule = 'm'")).message
-    assert "token.pin_file: Field required" in message
-    assert "token.trust_file: Field required" in message
+    assert "token.pin_file: it is needed and not set" in message
+    assert "token.trust_file: it is needed and not set" in message
 
 
 @pytest.mark.parametrize("content", [b"[http", b"\xff", b"a = 1\na = 2", b"\x00"])
@@ -103,6 +108,44 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
     path.write_bytes(content)
     error = refusal(path)
     assert (error.code, str(path) in error.message) == ("settings_unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[http]\nprot = 1", "http.prot: there is no such setting; is http.port meant?"),
+        ("[htpp]\nport = 1", "htpp: there is no such setting; is http meant?"),
+        ("port = 1", "port: there is no such setting; is http.port or mqtt.port meant?"),
+        ("colour = 1", "colour: there is no such setting"),
+        ("[http]\nport = 'x'", "http.port: it has to be a whole number"),
+        ("[http]\nport = 70000", "http.port: it has to be 65535 or less"),
+        ("[alerts]\nmqtt = 'perhaps'", "alerts.mqtt: it has to be true or false"),
+        ("http = 3", "http: it has to be a section: [http] on a line of its own, its keys below"),
+        ("instance = 'a b'", "instance: it has to be 1 to 40 letters, digits, hyphens and underscores"),
+        ("[log]\nlevel = 'loud'", "log.level: it has to be 'debug', 'info', 'warning' or 'error'"),
+        (
+            "[[service_users]]\nuser_id = 'x'\nroles = ['IS']",
+            "service_users.0.user_id: it has to be an EUI-64 with hyphens, such as 90-B3-D5-1F-30-01-00-00",
+        ),
+        (
+            "[http]\nhost = '::'\n[forward]\nurl = 'http://a'\nauthenticate = false",
+            "forward.authenticate: it may be false only where http.host is a loopback address",
+        ),
+    ],
+)
+def test_a_refusal_says_in_plain_words_what_a_key_has_to_be_and_which_is_meant(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = write(tmp_path, text)
+    assert refusal(path).message == f"{path}: {said}"
+
+
+def test_a_variable_that_is_no_json_is_named_in_plain_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADT_GATEWAY__SERVICE_USERS", "[")
+    message = refusal(write(tmp_path, "")).message
+    assert message == "service_users: the environment variable ADT_GATEWAY__SERVICE_USERS is not JSON"
 
 
 def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:

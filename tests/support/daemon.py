@@ -22,7 +22,7 @@ from gateway.store.journal import Observation
 from tests.support.adt import adt_text
 from tests.support.api import COMMAND, Person, wait_for
 from tests.support.softhsm import make_token
-from tests.support.with_people import SUPPLIER, people_folder, write_settings
+from tests.support.with_people import SUPPLIER, add_people, people_folder, write_settings
 
 Row = Sequence[str]
 Metrics = dict[tuple[str, frozenset[str]], float]
@@ -59,6 +59,8 @@ class Daemon:
         sections.setdefault("alerts", {"file": "var/alerts.jsonl"})
         self._sections = sections
         write_settings(self.config, sections)
+        if "store" in sections:
+            self._access_tokens = add_people(self.config)
 
     def settings(self, section: str) -> dict[str, Any]:
         """Return a section of the settings."""
@@ -67,6 +69,11 @@ class Daemon:
     def set(self, section: str, **values: Any) -> None:
         """Change settings; they hold from the next start on."""
         self._sections[section] = self._sections.get(section, {}) | values
+        write_settings(self.config, self._sections)
+
+    def without(self, section: str) -> None:
+        """Take a section out of the settings; that holds from the next start on."""
+        del self._sections[section]
         write_settings(self.config, self._sections)
 
     def _token_section(self) -> dict[str, Any]:
@@ -97,15 +104,20 @@ class Daemon:
 
     def start(self) -> None:
         """Start the process and wait until it listens."""
-        address = self.data / "address"
-        address.unlink(missing_ok=True)
-        with self.log_file.open("ab") as log:
-            self.process = process = subprocess.Popen(
-                [COMMAND, "--config", self.config, "serve"], stderr=log, stdout=log, env=self.environment
-            )
-        wait_for("the address", lambda: address.exists() or process.poll() is not None)
+        self.launch()
+        address, process = self.data / "address", self.process
+        wait_for("the address", lambda: address.exists() or not process or process.poll() is not None)
+        assert process is not None
         assert process.poll() is None, self.log
         self.url = address.read_text().strip()
+
+    def launch(self) -> None:
+        """Start the process and do not wait."""
+        (self.data / "address").unlink(missing_ok=True)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, "--config", self.config, "serve"], stderr=log, stdout=log, env=self.environment
+            )
 
     def stop(self) -> int:
         """Stop in order; return the exit status."""

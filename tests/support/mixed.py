@@ -2,9 +2,10 @@
 
 from hypothesis import strategies as st
 
-from tests.support.oracle import row
+from tests.support.oracle import USER, row
 from tests.support.traffic import communication
 from thresholds.breach import Change
+from thresholds.kind import Kind
 from thresholds.model import ALL, DEVICES, CommunicationClass, ThresholdKey
 from thresholds.monitor import Monitor
 
@@ -45,3 +46,8 @@ def drive(monitor: Monitor, traffic: Traffic, now: int) -> list[Change]:
 def counts(monitor: Monitor) -> dict[ThresholdKey, int]:
     """Return the count of every key."""
     return {rate.key: rate.count for rate in monitor.rates()}
+
+
+def kind(name: CommunicationClass, variant: str) -> Kind:
+    """Return what a communication of `traffic.communication` touches."""
+    return USER, name, variant.rpartition(".")[0], variant

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 OWNER: Final = "gateway"
@@ -44,6 +45,37 @@ class PostgresServer:
 
     def _ask(self, statement: str) -> None:
         self._run("psql", "-h", str(self._folder), "-U", OWNER, "-d", "postgres", "-qc", statement)
+
+    @contextmanager
+    def locked_table(self, database: str, table: str) -> Iterator[None]:
+        """Hold a lock that keeps every other session from reading and writing a table."""
+        command = self._command("psql", "-h", str(self._folder), "-U", OWNER, "-d", database, "-q")
+        with subprocess.Popen(
+            command, cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as session:
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "locked\n"
+            try:
+                yield
+            finally:
+                session.stdin.close()  # ends the session, and with it the lock
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Keep every process of the server from running: connections stay open, and nothing answers."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def initialise(self) -> None:
         """Make the files of a new server."""

@@ -73,9 +73,14 @@ def people_folder() -> Path:
     config = folder / "gateway.toml"
     write_settings(config, {})
     with ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
-        tokens = thread.submit(lambda: asyncio.run(_add_people(config))).result()
+        tokens = thread.submit(lambda: add_people(config)).result()
     (folder / "var" / "access-tokens").write_text(json.dumps(tokens))
     return folder / "var"
+
+
+def add_people(config: Path) -> dict[str, str]:
+    """Add everybody to the store of these settings; return their access tokens."""
+    return asyncio.run(_add_people(config))
 
 
 async def _add_people(config: Path) -> dict[str, str]:

@@ -86,7 +86,7 @@ def test_hostile_headers_do_not_grow_the_memory() -> None:
         monitor.observe(communication(f"x.{number}"), MONDAY, MONDAY)
         monitor.observe(communication(user=UserId(f"u{number}")), MONDAY, MONDAY)
     assert len(monitor._touched) <= MATCH_CACHE_SIZE
-    assert len(monitor._index) == 1
+    assert len(monitor._matching._places) == 1
     assert list(counts(monitor).values()) == [3 * MATCH_CACHE_SIZE]
 
 

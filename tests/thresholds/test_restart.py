@@ -2,18 +2,15 @@
 
 from hypothesis import given, settings
 
-from tests.support.mixed import ROWS, TRAFFIC, Traffic, counts, drive
-from tests.support.oracle import MONDAY, USER, row
+from tests.support.mixed import ROWS, TRAFFIC, Traffic, counts, drive, kind
+from tests.support.oracle import MONDAY, row
 from tests.support.traffic import communication, report, reports
 from thresholds.breach import OpenEpisode
+from thresholds.kind import Kind
 from thresholds.model import CommunicationClass, Level, Threshold
-from thresholds.monitor import Kind, Monitor
+from thresholds.monitor import Monitor
 
 SR = CommunicationClass.SR
-
-
-def kind(name: CommunicationClass, variant: str) -> Kind:
-    return USER, name, variant.rpartition(".")[0], variant
 
 
 @settings(max_examples=80, deadline=None)

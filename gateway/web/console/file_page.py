@@ -50,8 +50,8 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
     here = visit.request.query.get("change", "")
     if here and here not in set(ChangeKind):
         raise NotFound("change_unknown", "there is no such kind of change", "Choose one on the file's page.")
-    rules, path = services.rules.of(review.file.profile), f"{FILES}/{number}"
-    rows, pages = change_page(review, path, here, page_number(visit), rules)
+    path = f"{FILES}/{number}"
+    rows, pages = change_page(review, path, here, page_number(visit), services.rules.current)
     return visit.show(
         "file.html",
         status,
@@ -69,14 +69,14 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         covers=tuple(Cover),
         done_by=_shown_records(review),
         left_out=max(0, len(review.records) - SHOWN_RECORDS),
-        signing_error=review.signing_error,
+        unreadable=review.records.count(None),
     )
 
 
 def _shown_records(review: Review) -> list[Did]:
     records, half = review.records, SHOWN_RECORDS // 2
     shown = records if len(records) <= SHOWN_RECORDS else (*records[:half], *records[-half:])
-    return [_did(record) for record in shown]
+    return [_did(record) for record in shown if record is not None]
 
 
 def _did(record: Content) -> Did:

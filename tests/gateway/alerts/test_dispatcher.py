@@ -264,12 +264,20 @@ async def test_the_longest_pause_that_is_set_is_kept(sqlite: Database) -> None:
         assert soc.tried == []
 
 
-async def test_a_dispatcher_that_is_rung_and_stopped_at_once_stops(sqlite: Database) -> None:
-    """Else the daemon would not end where the last thing that it does is to put an alert into the outbox."""
-
-    async def waits() -> bool:
-        return bool(dispatcher._rung._waiters)
-
-    async with asyncio.timeout(10), running(sqlite, Soc(), clock=Clock()) as (dispatcher,):
-        await until(waits)
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_stops_when_told_to_even_if_the_bell_rings_that_moment(sqlite: Database, turns: int) -> None:
+    """Otherwise it goes on for ever, and the daemon with it, which waits for all of its parts."""
+    dispatcher = Dispatcher(sqlite, Soc(), Clock())
+    async with asyncio.TaskGroup() as group:
+        running = tasks.start(group, "alerts", dispatcher.run())
+        await asyncio.sleep(0.3)  # it has found nothing to send, and waits for the bell
         dispatcher.ring()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=2)
+        stopped = bool(done)
+        while not running.done():
+            running.cancel()
+            await asyncio.sleep(0.1)
+    assert stopped

@@ -30,7 +30,7 @@ def faulty(tmp_path: Path) -> Path:
 def test_a_good_file_is_accepted(good: Path, run: Run) -> None:
     ran = run("check", good)
     assert (ran.code, ran.out) == (0, "")
-    assert "accepted, 1 rows" in ran.err
+    assert "accepted, 1 row, 0 warnings," in ran.err
     assert "(unverified)" in ran.err
 
 
@@ -47,9 +47,22 @@ def test_every_fault_has_file_line_column_code_and_remedy(faulty: Path, run: Run
         assert remedy.strip()
 
 
+def test_faults_and_warnings_are_in_the_order_of_the_file_and_say_a_value_once(
+    tmp_path: Path, run: Run
+) -> None:
+    path = tmp_path / "adt.csv"
+    past = row(80, 100, start=-86_400)
+    path.write_text(adt_text([past, [*past[:3], "PT1X", *past[4:]]]))
+    ran = run("check", path)
+    places = [tuple(map(int, line.split(":")[1:3])) for line in ran.out.splitlines()[::2]]
+    assert places == [(2, 7), (3, 4), (3, 7)]
+    assert [line.count("PT1X") for line in ran.out.splitlines()[::2]] == [0, 1, 0]
+    assert "1 fault, 2 rows, 2 warnings" in ran.err
+
+
 def test_the_talk_is_on_standard_error_and_the_faults_are_not(faulty: Path, run: Run) -> None:
     ran = run("check", faulty)
-    assert "faults" in ran.err
+    assert "fault" in ran.err
     assert "[" not in ran.err
 
 
@@ -71,7 +84,7 @@ def test_beyond_a_thousand_faults_it_says_how_many_more(tmp_path: Path, run: Run
     total = int(re.search(r": (\d+) faults,", ran.err)[1])  # type: ignore[index]  # fails the test where absent
     assert len(shown) == 1_000
     assert total > 1_500
-    assert f"{total - 1_000} more faults are not shown" in ran.err
+    assert f"{total - 1_000} more faults not shown" in ran.err
 
 
 def test_a_file_that_is_not_there_does_not_keep_others_from_being_checked(good: Path, run: Run) -> None:

@@ -8,24 +8,73 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.client import DEFAULT_URL, access_token, daemon_url
+from gateway.cli.address import DEFAULT_URL, Address, daemon_address
+from gateway.cli.client import access_token
 from gateway.errors import NotAuthenticated
 from tests.gateway.cli.conftest import Run
 from tests.support.daemon import Daemon
 
 
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Write settings whose daemon does not run."""
+    path = tmp_path / "gateway.toml"
+    path.write_text('data_directory = "var"\n[http]\nhost = "::1"\nport = 9\n')
+    (tmp_path / "var").mkdir()
+    return path
+
+
 @pytest.mark.parametrize("value", [None, "", "  "], ids=["not set", "empty", "blank"])
-def test_an_address_that_is_not_set_is_the_default(
-    value: str | None, monkeypatch: pytest.MonkeyPatch
+def test_an_address_that_is_not_set_is_the_one_that_the_daemon_left(
+    value: str | None, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if value is not None:
         monkeypatch.setenv("ADT_GATEWAY_URL", value)
-    assert daemon_url() == DEFAULT_URL
+    left = config.parent / "var" / "address"
+    left.write_text("http://127.0.0.1:7\n")
+    assert daemon_address(config) == Address("http://127.0.0.1:7", f"from {left}; ADT_GATEWAY_URL is not set")
 
 
-def test_a_slash_at_the_end_of_the_address_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_daemon_left_no_address_it_is_the_one_of_the_settings(config: Path) -> None:
+    found = daemon_address(config)
+    assert found.url == "http://[::1]:9"
+    assert "http.host and http.port" in found.source
+    assert str(config.parent / "var" / "address") in found.source
+
+
+@pytest.mark.parametrize("text", [None, "colour = 1"], ids=["no settings", "settings of no use"])
+def test_without_settings_the_address_is_the_default(text: str | None, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    if text is not None:
+        config.write_text(text)
+    found = daemon_address(config)
+    assert found.url == DEFAULT_URL == "http://127.0.0.1:8470"
+    assert "[settings_" in found.source
+
+
+def test_a_slash_at_the_end_of_the_address_is_no_matter(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ADT_GATEWAY_URL", "http://gateway:1/")
-    assert daemon_url() == "http://gateway:1"
+    assert daemon_address(config) == Address("http://gateway:1", "ADT_GATEWAY_URL")
+
+
+def test_a_verb_finds_the_daemon_by_its_settings_alone(
+    daemon: Daemon, as_person: Callable[[Daemon, str], None], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_person(daemon, "adam")
+    monkeypatch.delenv("ADT_GATEWAY_URL")
+    assert run("files", config=daemon.config).code == 0
+
+
+def test_a_daemon_that_does_not_run_is_named_with_what_was_tried(
+    config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADT_GATEWAY_TOKEN", "adtgw_x")
+    ran = run("rates", config=config)
+    assert (ran.code, ran.out) == (1, "")
+    assert "the daemon at http://[::1]:9 (http.host and http.port of" in ran.err
+    assert "[daemon_unreachable]" in ran.err
 
 
 def test_the_access_token_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from hsm.initialise import find_softhsm
+from tests.gateway.cli.conftest import Run
 from tests.gateway.doctor.test_examine import NAMES
 from tests.support.daemon import Daemon
+from tests.support.softhsm import needs_softhsm
 
 
 def test_the_command_prints_aligned_words_and_exits_with_1(tmp_path: Path) -> None:
@@ -31,3 +34,26 @@ def test_the_command_prints_json_and_exits_with_0_where_nothing_failed(tmp_path:
     assert "failed" not in {finding["state"] for finding in findings}
     assert ran.returncode == 0
     assert ran.stderr == ""
+
+
+def test_without_settings_one_line_says_how_much_was_not_looked_at(tmp_path: Path, run: Run) -> None:
+    ran = run("doctor", config=tmp_path / "absent.toml")
+    assert ran.code == 1
+    settings, remedy, rest = ran.out.splitlines()
+    assert settings.startswith("failed   settings")
+    assert remedy.strip().startswith("remedy: ")
+    assert " ".join(rest.split()[1:]).startswith(f"{len(NAMES) - 1} checks not looked at")
+    found = json.loads(run("doctor", "--json", config=tmp_path / "absent.toml").out)["findings"]
+    assert [finding["name"] for finding in found] == ["settings", *[n for n in NAMES if n != "settings"]]
+
+
+@needs_softhsm
+def test_before_the_token_is_made_it_says_how_to_make_it(tmp_path: Path, run: Run) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(
+        f'[token]\nmodule = "{find_softhsm()}"\npin_file = "t/pin"\ntrust_file = "t/trust.pem"\n'
+        'softhsm_config = "t/softhsm2.conf"\n'
+    )
+    findings = json.loads(run("doctor", "--json", config=config).out)["findings"]
+    remedies = {finding["name"]: finding["remedy"] for finding in findings}
+    assert remedies["token"] == remedies["pin file"] == "Make it: adt-gateway token init"

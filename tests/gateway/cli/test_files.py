@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_an_approval_without_a_token_exits_with_6(
     assert "[token_not_set]" in ran.err
     as_person(daemon, "adam")
     assert json.loads(run("files", "--json", number).out)["state"] == "approved"
+    assert json.loads(run("files", "--json", number).out)["signing_error"]["code"] == "token_not_set"
+    shown = next(
+        line for line in run("files", number).out.splitlines() if line.strip().startswith("not signed")
+    )
+    assert "no token is set [token_not_set], tried 2" in shown
+    listed = next(line for line in run("files").out.splitlines() if line.split()[0] == number)
+    assert "approved (token_not_set)" in listed
+    fetched = run("fetch", number, "-o", file.parent / "out")
+    assert (fetched.code, fetched.out) == (1, "")
+    assert "it is approved; it was not signed at " in fetched.err
+    assert "no token is set [token_not_set]" in fetched.err
+    assert list((file.parent / "out").iterdir()) == []
 
 
 @needs_softhsm
@@ -149,6 +162,28 @@ def test_a_level_that_is_passed_exits_with_4_and_is_told(
     shown = as_("ana", "incidents", "show", str(incident["id"]))
     assert shown.code == 0
     assert DEVICE_ID in shown.out
+    _check_page(incident, shown.out, number)
+    text = as_("adam", "rates").out.splitlines()
+    assert text[0].split("  ")[-1] == "state"
+    assert "time to breach" in text[0]
+    assert "passed" in text[1]  # what is nearest to its level comes first
     closed = as_("ana", "incidents", "close", str(incident["id"]), "--reason", "a test")
     assert (closed.code, closed.out) == (0, "")
     assert "closed" in as_("ana", "incidents").out
+    assert "by ana: a test" in as_("ana", "incidents", "show", str(incident["id"])).out
+
+
+def _check_page(incident: dict[str, Any], out: str, number: int) -> None:
+    """Compare the page of an incident with what the API says of it."""
+    title, _, *rest = out.splitlines()
+    assert title == f"Candidate incident {incident['id']}: {incident['title']}"
+    said = {line[:14].strip(): line[16:] for line in rest if not line.startswith(" ")}
+    assert said["state"] == "open"
+    assert said["opened"].endswith(" UTC")
+    assert said["count"] == "3 against the quarantine level of 2"
+    assert said["set by"].endswith(f"line 2 (ADT file {number})")
+    assert "submitted by alice, approved by bob" in out
+    assert said["in excess"] == "2 requests:"
+    assert said["audit record"] == str(incident["record"])
+    assert f"incidents close {incident['id']} --reason" in said["what to do"]
+    assert "{" not in out

@@ -170,6 +170,21 @@ def test_a_token_that_is_absent_exits_with_6(config: Path, run: Run) -> None:
     assert "remedy: " in ran.err
 
 
+@pytest.mark.parametrize("verb", [["show"], ["csr", "--common-name", "x"]], ids=["show", "csr"])
+def test_before_the_token_is_made_it_says_how_to_make_it(verb: list[str], config: Path, run: Run) -> None:
+    ran = run("token", *verb, config=config)
+    assert (ran.code, ran.out) == (6, "")
+    assert "[token_not_made]" in ran.err
+    assert "remedy: Make it: adt-gateway token init" in ran.err
+
+
+def test_a_name_that_cannot_be_certified_exits_with_3(config: Path, run: Run) -> None:
+    run("token", "init", config=config)
+    ran = run("token", "csr", "--common-name", "x", "--eui64", "12", config=config)
+    assert (ran.code, ran.out) == (3, "")
+    assert "[name_unusable]" in ran.err
+
+
 def test_a_module_that_is_absent_exits_with_6(config: Path, run: Run) -> None:
     config.write_text(config.read_text().replace(str(find_softhsm()), "/nowhere/module.so"))
     ran = run("token", "show", config=config)
@@ -177,14 +192,14 @@ def test_a_module_that_is_absent_exits_with_6(config: Path, run: Run) -> None:
     assert "[token_module]" in ran.err
 
 
-def test_a_certificate_of_another_key_is_refused_with_6(config: Path, run: Run) -> None:
+def test_a_certificate_of_another_key_is_refused_with_3(config: Path, run: Run) -> None:
     run("token", "init", config=config)
     chain = _issue(config, run("token", "csr", "--common-name", "x", config=config).out)
     config.write_text(config.read_text() + 'key_label = "second"\n')
     assert run("token", "init", config=config).code == 0
     ran = run("token", "import", chain, config=config)
-    assert ran.code == 6
-    assert "[certificate_" in ran.err
+    assert ran.code == 3
+    assert "[certificate_wrong_key]" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -192,7 +207,7 @@ def test_a_certificate_of_another_key_is_refused_with_6(config: Path, run: Run) 
     [
         (None, 3, "file_unreadable"),
         (b"x" * 70_000, 3, "too_large"),
-        (b"no certificate", 6, "certificate_file"),
+        (b"no certificate", 3, "certificate_file"),
     ],
     ids=["absent", "too large", "no PEM"],
 )

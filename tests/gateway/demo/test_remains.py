@@ -76,6 +76,26 @@ def test_a_token_whose_certificate_ends_is_made_anew(tmp_path: Path) -> None:
     assert token_lasts(chain.parent, NOW.timestamp())
 
 
+def test_what_an_earlier_run_made_is_put_aside_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo"
+    stage = Stage(folder, ROOT / "config" / "profiles" / "adt-1.toml")
+    stage.clear()
+    assert capsys.readouterr().out == ""
+    for content in ("first", "second"):
+        (folder / "data").mkdir()
+        (folder / "data" / "gateway.sqlite").write_text(content)
+        (folder / "mine.txt").write_text("not of the demonstration")
+        stage.clear()
+        kept = max((folder / "earlier").iterdir())
+        assert f"kept in {kept};" in capsys.readouterr().out
+        assert (kept / "data" / "gateway.sqlite").read_text() == content
+        assert not (folder / "data").exists()
+        assert (folder / "mine.txt").exists()
+    assert len([*(folder / "earlier").iterdir()]) == 2
+
+
 def test_the_script_for_a_shell_holds_any_path(tmp_path: Path) -> None:
     odd = tmp_path / "a $(touch pwned) 'b' \"c\"; d"
     odd.mkdir()

@@ -124,6 +124,7 @@ def test_a_threshold_that_no_file_can_hold_is_found(daemon: Daemon) -> None:
         ("UPDATE adt_files SET approved_by = 'eve' WHERE id = 3", "approved_by is 'eve' but 'bob'"),
         ("UPDATE adt_files SET submitted_by = 'eve' WHERE id = 3", "submitted_by is 'eve'"),
         ("UPDATE adt_files SET name = 'other.csv' WHERE id = 3", "name is 'other.csv'"),
+        ("UPDATE adt_files SET profile_sha256 = 'x' WHERE id = 3", "profile_sha256 is 'x'"),
         ("UPDATE adt_files SET id = 9 WHERE id = 4", "ADT file 4 is on record and not in the table"),
         ("UPDATE adt_files SET state = 'none', approved_by = 'bob' WHERE id = 4", "a state that no file has"),
     ],
@@ -133,6 +134,20 @@ def test_a_changed_file_is_named(change: str, named: str, daemon: Daemon) -> Non
     found = _look(daemon)["adt files"]
     assert found.state is State.FAILED
     assert named in found.what
+
+
+@needs_softhsm
+def test_a_profile_that_was_changed_in_the_store_is_named(daemon: Daemon) -> None:
+    before = daemon.query("SELECT sha256, content FROM profiles")
+    daemon.change("UPDATE profiles SET content = replace(content, 'rolling', 'calendar')")
+    try:
+        found = _look(daemon)["thresholds in force"]
+        assert found.state is State.FAILED
+        assert "its profile is not the one that it was submitted under" in found.what
+    finally:
+        for sha256, content in before:
+            daemon.change("UPDATE profiles SET content = ? WHERE sha256 = ?", content, sha256)
+    assert _look(daemon)["thresholds in force"].state is State.OK
 
 
 @needs_softhsm
@@ -162,7 +177,8 @@ async def test_what_should_be_in_force_is_what_the_daemon_puts_there(
     async with opened(store_settings(tmp_path)) as database:
         for number, rows in enumerate(FILES_IN_TURN, start=1):
             lines = [(u, "SPC", s, *GOOD_ROW[3:6], "2026-12-01T00:00:00Z", end) for u, s, end in rows]
-            checks[number] = found = check(adt_text(lines), now=NOW)
+            found = check(adt_text(lines), now=NOW)
+            checks[number] = found, replaces
             assert found.accepted, found.faults
             file = await submitted(database)
             async with database.write() as connection:
@@ -174,4 +190,4 @@ async def test_what_should_be_in_force_is_what_the_daemon_puts_there(
                 await move_file(connection, file, FileState.IN_FORCE, approved_by="bob")
         async with database.read() as connection:
             actual = await thresholds_in_force(connection)
-    assert {(t.file_id, t.line): t for t in actual} == expected_rows(checks, replaces)
+    assert {(t.file_id, t.line): t for t in actual} == expected_rows(checks)

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.doctor import network, store
+from gateway.doctor import store
 from gateway.doctor.examine import CHECKS, examine, run_check
 from gateway.doctor.finding import Check, Finding, State, ok
 from gateway.errors import Unavailable
 from gateway.settings import Settings, load_settings
-from gateway.web.listen import ADDRESS_FILE
 from hsm.development_ca import DevelopmentCa
 from hsm.pin import write_private
 from tests.support.api import wait_for
@@ -147,10 +146,6 @@ def test_a_check_that_crashes_stops_no_other_and_tells_no_value(tmp_path: Path) 
 def test_every_finding_has_a_name_of_its_own() -> None:
     names = [name for check in CHECKS for name in check.names]
     assert sorted(names) == sorted(set(names))
-
-
-def test_the_address_is_looked_for_where_the_daemon_leaves_it() -> None:
-    assert network.ADDRESS_FILE == ADDRESS_FILE
 
 
 def test_a_changed_audit_record_is_found(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ingest.deduplication import GENERATIONS, Deduplication, fingerprint
+from gateway.ingest.deduplication import GENERATIONS, Deduplication, fingerprint, packed, unpacked
 from thresholds.model import Communication, CommunicationClass, UserId
 
 USER = UserId("90-B3-D5-1F-30-01-00-00")
+SEED = 7
 
 
 def communication(
@@ -26,9 +27,23 @@ def communication(
 
 def test_a_request_is_known_by_its_id_and_its_class() -> None:
     same = communication()
-    assert fingerprint(same) == fingerprint(communication())
+    assert fingerprint(same, SEED) == fingerprint(communication(), SEED)
     others = [communication(2), communication(target="00-DB-12-34-56-78-90-AC"), communication(spc=False)]
-    assert len({fingerprint(same), *map(fingerprint, others)}) == 4
+    assert len({fingerprint(each, SEED) for each in (same, *others)}) == 4
+
+
+def test_a_fingerprint_is_the_same_in_every_process_and_holds_the_counter() -> None:
+    """The upper half is XXH3 of "SPC" and the RequestID; another seed gives another."""
+    found = fingerprint(communication(2**64 - 1), SEED)
+    assert found & (2**64 - 1) == 2**64 - 1
+    assert found >> 64 == 13_636_284_167_791_035_609
+    assert fingerprint(communication(2**64 - 1), SEED + 1) != found
+
+
+@given(st.lists(st.integers(0, 2**128 - 1)))
+def test_fingerprints_come_back_as_they_were_packed(keys: list[int]) -> None:
+    assert len(packed(keys)) == 16 * len(keys)
+    assert list(unpacked(packed(keys))) == keys
 
 
 @given(
@@ -38,7 +53,7 @@ def test_a_request_is_known_by_its_id_and_its_class() -> None:
 def test_what_came_within_the_horizon_is_known_and_what_is_older_by_an_eighth_is_not(
     horizon: int, arrivals: list[tuple[int, int]]
 ) -> None:
-    remembered = Deduplication(horizon)
+    remembered = Deduplication(horizon, SEED)
     last: dict[int, int] = {}
     now = 1_790_000_000
     for pause, key in arrivals:
@@ -53,7 +68,7 @@ def test_what_came_within_the_horizon_is_known_and_what_is_older_by_an_eighth_is
 
 
 def test_a_clock_set_back_forgets_nothing() -> None:
-    remembered = Deduplication(3600)
+    remembered = Deduplication(3600, SEED)
     remembered.remember([1], 1_790_000_000)
     remembered.remember([2], 1_790_000_000 - 86_400)
     assert 1 in remembered

@@ -43,14 +43,13 @@ class Gateway:
     def _make(self) -> Counting:
         self.recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
         clock = lambda: float(self.now)  # noqa: E731 - it is the clock
-        return Counting(self._database, self.recorder, Health(), clock, 3600, self._warn)
+        return Counting(self._database, self.recorder, Health(), clock, self._warn)
 
     async def restart(self, warn: int = WARN) -> None:
         """Forget everything in memory and recover, as after a power cut."""
         self._warn = warn
         self.counting = self._make()
-        async for _ in self.counting.recover():
-            pass
+        await self.counting.recover()
 
     async def send(self, per_minute: int, seconds: int) -> None:
         """Let time pass with as many requests in each minute, evenly, and look as often as the daemon does."""

@@ -35,9 +35,9 @@ async def running(folder: Path, now: int, unfinished_since: float) -> AsyncItera
     database = open_database(Settings(data_directory=folder))
     await migrate(database)
     recorder = Recorder(database, "test", (), str, lambda: None)
-    counting = Counting(database, recorder, Health(), lambda: now, HORIZON)
+    counting = Counting(database, recorder, Health(), lambda: now)
     journal = open_journal_writer(database)
-    intake = Intake(journal, counting, Ingest(deduplication_seconds=HORIZON), lambda: now)
+    intake = Intake(database, journal, counting, Ingest(deduplication_seconds=HORIZON), lambda: now)
     await intake.recover(unfinished_since)
     async with asyncio.TaskGroup() as group:
         work = group.create_task(intake.run())

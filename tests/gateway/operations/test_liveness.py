@@ -43,8 +43,8 @@ class Count:
         profile = ROOT / "config" / "profiles" / "adt-1.toml"
         rules = Rulebook(load_rules(Settings.model_validate({"adt_files": {"profile": profile}})))
         self.recorder = StubbornRecorder(database, "test", (), str, lambda: None)
-        self.counting = Counting(database, self.recorder, Health(), lambda: NOW, 3600)
-        self.intake = Intake(open_journal_writer(database), self.counting, Ingest(), lambda: NOW)
+        self.counting = Counting(database, self.recorder, Health(), lambda: NOW)
+        self.intake = Intake(database, open_journal_writer(database), self.counting, Ingest(), lambda: NOW)
         self.in_force = InForce(database, rules, self.counting, Health(), lambda: NOW)
         self.liveness = Liveness(self.intake, self.in_force, self.counting)
 

@@ -2,17 +2,24 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from msgspec.json import decode
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
+from gateway.audit.record import Content
+from gateway.errors import Unavailable
 from gateway.metrics import REGISTRY
 from gateway.operations.reload import RELOADABLE, Reload, changed
 from gateway.operations.rules import Rulebook, load_rules
 from gateway.settings import Settings, load_settings
+from gateway.store.audit_log import read_records
+from gateway.store.database import Database
 from tests.support.adt import PROFILE_TEXT
 
 OTHER = "90-B3-D5-1F-30-02-00-00"
@@ -46,14 +53,15 @@ RESTART = {
 class Running:
     """Settings that are in use, and the file they came from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.database = database
         self.file = folder / "gateway.toml"
         (folder / "adt-1.toml").write_text(PROFILE_TEXT)
         (folder / "adt-2.toml").write_text(PROFILE_TEXT.replace('id = "adt-1"', 'id = "adt-2"'))
         self.file.write_text(BEFORE)
         settings = load_settings(self.file)
         self.rules = Rulebook(load_rules(settings))
-        self.reload = Reload(settings, lambda: load_settings(self.file), self.rules)
+        self.reload = Reload(settings, lambda: load_settings(self.file), self.rules, database, lambda: 1.0)
 
     async def change(self, *pairs: tuple[str, str]) -> tuple[str, list[Any]]:
         """Change the file and read it anew; return the status and the log."""
@@ -65,12 +73,17 @@ class Running:
         with capture_logs() as logs:
             return await self.reload.reload(), logs
 
+    async def records(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return who did what, and the detail."""
+        found = [decode(record.body, type=Content) for record in await read_records(self.database)]
+        return [(content.actor, content.action, content.detail) for content in found]
+
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+def running(tmp_path: Path, sqlite: Database) -> Iterator[Running]:
     root = logging.getLogger()
     handlers, level, structured = root.handlers[:], root.level, structlog.get_config()
-    yield Running(tmp_path)
+    yield Running(tmp_path, sqlite)
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.configure(**structured)
@@ -114,13 +127,24 @@ async def test_new_files_are_checked_for_the_new_user_ids(running: Running) -> N
 
 
 async def test_files_on_their_way_keep_their_profile_but_not_the_user_ids(running: Running) -> None:
-    label = running.rules.current.profile.label
+    sha256 = running.rules.current.profile_sha256
     await running.change(CHANGES["adt_files.profile"], CHANGES["service_users"])
     assert running.rules.current.profile.id == "adt-2"
-    before = running.rules.of(label)
+    before = running.rules.of(sha256)
+    assert before is not None
     assert before.profile.id == "adt-1"
     assert list(before.service_users) == [OTHER]
-    assert running.rules.of(running.rules.current.profile.label) == running.rules.current
+    assert running.rules.of(running.rules.current.profile_sha256) == running.rules.current
+
+
+async def test_a_profile_that_was_edited_under_its_id_is_another_one(running: Running) -> None:
+    sha256 = running.rules.current.profile_sha256
+    profile = running.file.with_name("adt-1.toml")
+    profile.write_text(PROFILE_TEXT.replace('container = "cms-detached"', 'container = "cms-pem"'))
+    await running.change()
+    before = running.rules.of(sha256)
+    assert before is not None
+    assert (before.profile.container, running.rules.current.profile.container) == ("cms-detached", "cms-pem")
 
 
 async def test_a_profile_that_was_edited_in_its_place_is_read_anew(running: Running) -> None:
@@ -145,6 +169,37 @@ async def test_a_faulty_file_changes_nothing_and_is_shown(running: Running, faul
     assert REGISTRY.get_sample_value("adt_gateway_settings_taken") == 0
     await running.change()
     assert REGISTRY.get_sample_value("adt_gateway_settings_taken") == 1
+
+
+async def test_what_changed_is_on_record_by_name_and_never_by_value(running: Running) -> None:
+    await running.change(CHANGES["service_users"], RESTART["http.port"])
+    ((actor, action, detail),) = await running.records()
+    assert (actor, action) == ("system", "settings.reloaded")
+    assert detail == {
+        "changed": ["service_users"],
+        "need_a_restart": ["http.port"],
+        "profile_sha256": running.rules.current.profile_sha256,
+    }
+
+
+async def test_a_refused_file_is_on_record_without_a_word_of_it(running: Running) -> None:
+    await running.change(("format =", '"hunter-two" ='))
+    assert await running.records() == [("system", "settings.refused", {"code": "settings_invalid"})]
+
+
+async def test_what_cannot_be_recorded_does_not_change(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> AbstractAsyncContextManager[AsyncConnection]:
+        raise Unavailable("store_unavailable", "the store is away", "")
+
+    before, rules = running.reload.settings, running.rules.current
+    monkeypatch.setattr(running.database, "write", away)
+    status, logs = await running.change(CHANGES["service_users"])
+    assert "cannot be recorded" in status
+    assert [entry["event"] for entry in logs] == ["settings_not_recorded"]
+    assert (running.reload.settings, running.rules.current) == (before, rules)
+    assert REGISTRY.get_sample_value("adt_gateway_settings_taken") == 0
 
 
 def test_a_section_that_comes_or_goes_is_named_as_one(tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ async def test_the_queue_is_full_from_the_first_refusal_until_none_came_for_a_mi
     machine = Machine()
     conditions = make_conditions(sqlite, machine)
     recorder = Recorder(sqlite, "test", (), str, lambda: None)
-    counting = Counting(sqlite, recorder, Health(), machine, 3600)
+    counting = Counting(sqlite, recorder, Health(), machine)
     journal = open_journal_writer(sqlite)
-    intake = Intake(journal, counting, Ingest(queue_limit=10_000), machine)
+    intake = Intake(sqlite, journal, counting, Ingest(queue_limit=10_000), machine)
     watch = RefusalWatch(conditions, intake, machine)
 
     def after(seconds: float) -> bool:

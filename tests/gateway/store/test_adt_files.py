@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from gateway.errors import Conflict, NotFound, Unavailable
+from gateway.errors import Conflict, NotFound, StoreRefused
 from gateway.store.adt_files import (
     LIVE,
     FileState,
@@ -92,11 +92,11 @@ async def test_no_row_says_approved_without_a_second_person(
     database: Database, values: dict[str, Any]
 ) -> None:
     """The database itself refuses, whatever the code above it does."""
-    with pytest.raises(Unavailable, match=r"(?i)check constraint"):
+    with pytest.raises(StoreRefused, match=r"(?i)check constraint"):
         async with database.write() as connection:
             await connection.execute(insert(adt_files).values(file_values(**values)))
     file = await submitted(database)
-    with pytest.raises(Unavailable, match=r"(?i)check constraint"):
+    with pytest.raises(StoreRefused, match=r"(?i)check constraint"):
         async with database.write() as connection:
             await connection.execute(update(adt_files).values(values))
     async with database.read() as connection:
@@ -106,6 +106,6 @@ async def test_no_row_says_approved_without_a_second_person(
 async def test_the_submitter_cannot_be_changed_into_the_approver(database: Database) -> None:
     file = await submitted(database)
     await move(database, file, FileState.APPROVED, approved_by="bob")
-    with pytest.raises(Unavailable, match=r"(?i)check constraint"):
+    with pytest.raises(StoreRefused, match=r"(?i)check constraint"):
         async with database.write() as connection:
             await connection.execute(update(adt_files).values(submitted_by="bob"))

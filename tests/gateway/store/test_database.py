@@ -6,17 +6,18 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway.audit.record import Entry
-from gateway.errors import SettingsError, Unavailable
+from gateway.errors import SettingsError, StoreRefused, Unavailable
 from gateway.store.audit_log import append_record
 from gateway.store.database import WRITER_LOCK, Database, open_database
 from gateway.store.people import insert_person, list_people
-from gateway.store.schema import audit_records, people
+from gateway.store.schema import access_tokens, audit_records, people
 from tests.support.databases import Backend, opened, store_settings
 from tests.support.full_disk import fill, small_disk
 from tests.support.postgres import PostgresServer
@@ -77,18 +78,42 @@ async def test_a_reader_sees_one_state_while_others_write(database: Database) ->
     assert await counts(database) == (1, 1)
 
 
-async def test_a_constraint_broken_is_an_error_that_does_not_show_the_row(database: Database) -> None:
+async def test_a_constraint_broken_is_a_refusal_that_does_not_show_the_row(database: Database) -> None:
     async def add_twice() -> None:
         async with database.write() as connection:
             values = {"name": "secret-name", "roles": "secret-role", "created_at": 0}
             await connection.execute(insert(people).values(values))
             await connection.execute(insert(people).values(values))
 
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(StoreRefused) as caught:
         await add_twice()
-    assert caught.value.code == "store_unavailable"
+    assert caught.value.code == "store_refused"
     assert "secret" not in str(caught.value)
     assert await counts(database) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"person_id": 7, "sha256": "0" * 64, "roles": "", "created_at": 0},
+        {"person_id": 1, "sha256": "0" * 64, "roles": None, "created_at": 0},
+    ],
+    ids=["foreign key", "not null"],
+)
+async def test_a_rule_of_a_table_is_no_trouble_that_passes(
+    values: dict[str, Any], database: Database
+) -> None:
+    async with database.write() as connection:
+        await record_person(connection, "ann")
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute(insert(access_tokens).values(values))
+
+    with pytest.raises(StoreRefused) as caught:
+        await write()
+    assert "breaks a rule" in caught.value.message
+    assert await counts(database) == (1, 1)
 
 
 async def test_sqlite_is_durable_and_keeps_foreign_keys(sqlite: Database) -> None:

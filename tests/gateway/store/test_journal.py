@@ -15,6 +15,7 @@ from gateway.store.journal import (
     Observation,
     keep_counted,
     newest_group,
+    oldest_received,
     prune_journal,
     read_counted,
     read_journal,
@@ -61,8 +62,8 @@ async def write(database: Database, *received: int) -> list[JournalRow]:
     return rows
 
 
-async def read(database: Database, since: int = 0) -> list[JournalRow]:
-    return [row async for row in read_journal(database, since)]
+async def read(database: Database, after: int = 0) -> list[JournalRow]:
+    return [row async for row in read_journal(database, after)]
 
 
 @given(st.lists(st.lists(OBSERVATIONS, max_size=5), max_size=4))
@@ -79,21 +80,34 @@ def test_groups_come_back_as_they_were(
     asyncio.run(round_trip())
 
 
-async def test_groups_are_read_in_order_from_an_instant_on(database: Database) -> None:
+async def test_groups_are_read_in_order_of_their_numbers(database: Database) -> None:
     rows = await write(database, 100, 101, 101, 99, 102)
     assert await read(database) == rows
-    assert await read(database, 101) == [rows[1], rows[2], rows[4]]
+    assert await read(database, rows[1].id) == rows[2:]
     async with database.read() as connection:
         assert await newest_group(connection) == rows[-1]
+        assert await oldest_received(connection, rows[2].id) == 99
+        assert await oldest_received(connection, rows[-1].id) is None
 
 
+@pytest.mark.parametrize(("limit", "value"), [("PAGE", 3), ("PAGE_COMMUNICATIONS", 2)])
 async def test_a_journal_longer_than_a_page_is_read_whole(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(journal, "PAGE", 3)
+    monkeypatch.setattr(journal, limit, value)
     rows = await write(database, *range(7))
     assert await read(database) == rows
-    assert await read(database, 1) == rows[1:]
+    assert await read(database, rows[0].id) == rows[1:]
+
+
+async def test_a_group_larger_than_a_page_is_read_whole(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PAGE_COMMUNICATIONS", 2)
+    large = [make_observation(number) for number in range(5)]
+    await append(sqlite, large, 1)
+    await write(sqlite, 2)
+    assert [len(row.observations) for row in await read(sqlite)] == [5, 1]
 
 
 async def test_a_group_that_arrives_while_the_journal_is_read_is_read_too(
@@ -103,26 +117,28 @@ async def test_a_group_that_arrives_while_the_journal_is_read_is_read_too(
     monkeypatch.setattr(journal, "PAGE", 2)
     await write(database, 1, 2)
     found = []
-    async for row in read_journal(database, 0):
+    async for row in read_journal(database):
         found.append(row.received_at)
         if len(found) < 5:
             await write(database, 2 + len(found))
     assert found == [1, 2, 3, 4, 5, 6]
 
 
-async def test_pruning_takes_what_is_older_and_no_more(database: Database) -> None:
-    rows = await write(database, 100, 101, 102)
-    async with database.write() as connection:
-        assert await prune_journal(connection, now=102, keep_seconds=0) == 2
-        assert await prune_journal(connection, now=102, keep_seconds=0) == 0
-    assert await read(database) == rows[2:]
+async def test_pruning_takes_what_is_older_and_folded_and_no_more_than_it_is_told(database: Database) -> None:
+    rows = await write(database, 100, 101, 102, 103, 104)
+    for limit, taken in ((2, 2), (9, 1), (9, 0)):
+        async with database.write() as connection:
+            assert await prune_journal(connection, rows[-2].id, 103, limit) == taken
+    assert await read(database) == rows[3:]
 
 
-async def test_a_clock_that_runs_ahead_prunes_nothing(database: Database) -> None:
-    rows = await write(database, 100, 101, 102)
+async def test_the_newest_group_is_never_pruned(database: Database) -> None:
+    """SQLite would give its number to the next one."""
+    rows = await write(database, 100, 101)
     async with database.write() as connection:
-        assert await prune_journal(connection, now=100 + 40 * 86_400, keep_seconds=86_400) == 0
-    assert await read(database) == rows
+        assert await prune_journal(connection, rows[-1].id, 1000, 9) == 1
+    (following,) = await write(database, 102)
+    assert following.id == rows[-1].id + 1
 
 
 async def test_reading_ends_at_the_last_group_asked_for(database: Database) -> None:

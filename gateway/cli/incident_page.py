@@ -1,0 +1,76 @@
+"""A candidate incident as a page for a person. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from gateway.cli.output import plural
+from gateway.cli.words import utc
+
+SHOWN: Final = 10
+"""Requests in excess that the page shows."""
+
+NARROW: Final = 14
+"""Columns of the names on the left."""
+
+
+def page(incident: Mapping[str, Any]) -> str:
+    """Return the page of an incident as the API gives it."""
+    lines = [f"Candidate incident {incident['id']}: {incident['title']}", ""]
+    for name, text in _entries(incident):
+        lines.append(f"{name:<{NARROW}}  {text}".rstrip())
+    return "\n".join(lines)
+
+
+def _entries(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    facts = incident["detail"]
+    threshold, file = facts["threshold"], facts["threshold"]["set_by"]
+    yield "state", _state(incident)
+    yield "opened", utc(facts["opened_at"])
+    yield "count", f"{facts['count']} against the {facts['level']} level of {facts['limit']}"
+    yield "window", f"{threshold['period']} {threshold['alignment']}, {_window(facts)}"
+    yield "threshold", _threshold(threshold)
+    yield "set by", f"{file['file_name']}, line {file['line']} (ADT file {file['file_id']})"
+    yield "", f"SHA-256 {file['file_sha256']}"
+    yield "", f"submitted by {file['submitted_by']}, approved by {file['approved_by']}"
+    yield "", f"in force since {utc(file['in_force_at'])}, audit record {file['in_force_record']}"
+    yield "first request", facts["first_request_id"] or "none: a change of thresholds passed the level"
+    yield from _excess(incident)
+    yield "audit record", str(incident["record"])
+    if facts["supersedes"]:
+        yield "replaces", f"candidate incident {facts['supersedes']}, the warning of the same threshold"
+    yield "what to do", _next(incident)
+
+
+def _state(incident: Mapping[str, Any]) -> str:
+    if not incident["closed_at"]:
+        return str(incident["state"])
+    return f"{incident['state']} on {utc(incident['closed_at'])} by {incident['closed_by']}: {incident['reason']}"
+
+
+def _window(facts: Mapping[str, Any]) -> str:
+    return f"{utc(facts['window_from'])} to {utc(facts['window_to'])}"
+
+
+def _threshold(threshold: Mapping[str, Any]) -> str:
+    kind = ", an exception" if threshold["is_exception"] else ""
+    counted = f"{threshold['communication']} {threshold['service']} ({threshold['service_name']})"
+    levels = f"warning {threshold['warning']}, quarantine {threshold['quarantine']}"
+    return f"{counted} of {threshold['user_id']}: {levels}{kind}"
+
+
+def _excess(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    count, first = incident["excess_count"], incident["excess"][:SHOWN]
+    shown = f", the first {len(first)}:" if count > len(first) else ":"
+    yield "in excess", plural(count, "request") + (shown if first else "")
+    for request in first:
+        yield "", f"{utc(request['observed_at'])}  {request['communication_class']}  {request['request_id']}"
+
+
+def _next(incident: Mapping[str, Any]) -> str:
+    if incident["superseded_by"]:
+        return f"See what it became: adt-gateway incidents show {incident['superseded_by']}"
+    if incident["closed_at"]:
+        return "Nothing: it is closed."
+    found = "Find out who sent the requests in excess, and why"
+    quarantine = "; the DCC will quarantine them" if incident["level"] == "quarantine" else ""
+    return f'{found}{quarantine}. Then: adt-gateway incidents close {incident["id"]} --reason "…"'

@@ -1,0 +1,89 @@
+"""A load that lasts: two thousand requests a second, none refused, none lost, and memory that stays as it is.
+
+`make soak` runs it for ten minutes; among the other tests it runs for some seconds.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.support.daemon import Daemon, row
+from tests.support.load import USERS
+from tests.support.softhsm import needs_softhsm
+from tests.support.with_people import OTHER_SUPPLIER, SUPPLIER
+
+pytestmark = needs_softhsm
+
+SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "20"))
+RATE: Final = int(os.environ.get("SOAK_RATE", "2000"))
+"""Requests a second: 129 variants of each of ten User IDs in turn."""
+REMEMBERED_SECONDS: Final = 60
+"""How long RequestIDs are remembered here: what is remembered grows until then, and no more after it."""
+WARM_SECONDS: Final = 180
+"""From here on memory is to be flat."""
+FLAT: Final = 10.0
+"""Bytes for each request by which memory may grow once it is flat; one that is remembered takes about a hundred."""
+WARMING: Final = 600.0
+"""Bytes for each request by which it may grow before, besides `ROOM`."""
+ROOM: Final = 48 * 1024 * 1024
+
+
+class Memory:
+    """What the daemon takes, by its own metric."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._began = time.monotonic()
+        self.samples: list[tuple[float, float]] = []
+
+    def look(self) -> None:
+        taken = self._daemon.metrics()["process_resident_memory_bytes", frozenset()]
+        self.samples.append((time.monotonic() - self._began, taken))
+
+    def slope(self, since: float) -> float:
+        """Return bytes a second by which it grew from second *since* on (least squares)."""
+        seconds, taken = zip(*(sample for sample in self.samples if sample[0] >= since), strict=True)
+        return statistics.linear_regression(seconds, taken).slope
+
+
+def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> None:
+    total = RATE * SECONDS
+    with Daemon(tmp_path, ingest={"deduplication_seconds": REMEMBERED_SECONDS}) as daemon:
+        never = 10 * total
+        levels = [
+            row(never, never, user=user, communication="ALL", service="*", period="P1D")
+            for user in (SUPPLIER, OTHER_SUPPLIER)
+        ]
+        daemon.put_in_force(*levels)
+        person = daemon.as_("adaptor")
+        command = [sys.executable, "-m", "tests.support.load", f"{daemon.url}/api/v1/service-requests"]
+        command += [str(RATE), str(SECONDS), "1"]
+        memory = Memory(daemon)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
+            assert sender.stdin is not None
+            assert sender.stdout is not None
+            sender.stdin.write(person.access_token + "\n")
+            sender.stdin.flush()
+            while sender.poll() is None:
+                memory.look()
+                time.sleep(1)
+            sent = json.loads(sender.stdout.read() or "{}")
+        print(sent, memory.samples[-1], f"{memory.slope(0):.0f} bytes/s")  # noqa: T201 - shown by `make soak`
+        assert sender.returncode == 0
+        assert sent["answers"] == {"202": total}
+        assert sent["seconds"] < SECONDS * 1.1 + 1, "the rate was not held"
+        metrics = daemon.metrics()
+        counted = sum(n for (name, _), n in metrics.items() if name == "communications_total")
+        assert (counted, metrics["duplicates_total", frozenset()]) == (total, 0)
+        assert metrics["commit_failures_total", frozenset()] == 0
+        assert sorted(rate["count"] for rate in daemon.rates()) == [total // len(USERS)] * 2
+        assert len(daemon.journal()) == total
+        if SECONDS > 2 * WARM_SECONDS:
+            assert memory.slope(WARM_SECONDS) < FLAT * RATE
+        else:
+            assert memory.samples[-1][1] - memory.samples[0][1] < ROOM + WARMING * total
