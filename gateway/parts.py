@@ -31,6 +31,7 @@ from gateway.live import Live
 from gateway.mqtt import Broker
 from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
+from gateway.operations.backtests import Backtests
 from gateway.operations.delivery import Delivery
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
@@ -137,6 +138,9 @@ class Parts:
     ) -> Services:
         """Return what the views call."""
         settings, clock, rules = self._settings, self._clock, self._rules
+        reviews = Reviews(database, rules)
+        store = settings.store_url, settings.store.password_file
+        self._backtests = Backtests(database, reviews, *store, clock)
         return Services(
             instance=settings.instance,
             database=database,
@@ -147,7 +151,8 @@ class Parts:
             accounts=Accounts(database, self._passwords, clock),
             receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
-            reviews=Reviews(database, rules),
+            reviews=reviews,
+            backtests=self._backtests,
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,
@@ -209,6 +214,7 @@ class Parts:
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
                 tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "backtests", tasks.supervise("backtests", self._backtests.run)),
                 tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
                 tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),

@@ -12,6 +12,7 @@ from gateway.ingest.receive import Receiver
 from gateway.live import Live
 from gateway.operations.accounts import Accounts
 from gateway.operations.authenticator import Authenticator
+from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.file_review import Reviews
@@ -40,6 +41,7 @@ class Services:
     receiver: Receiver
     files: Files
     reviews: Reviews
+    backtests: Backtests
     signing: Signing
     delivery: Delivery
     in_force: InForce

@@ -103,7 +103,7 @@ def test_a_form_without_the_token_of_its_session_changes_nothing(daemon: Daemon)
     for method, path in in_order():
         if method == "GET":
             continue
-        visitor = visitors[min(ALLOWED[method, path])]
+        visitor = visitors[next(role for role in PEOPLE_ROLES if role in ALLOWED[method, path])]
         for token in ("", "0" * 64, other.form_token, "é"):
             answer = visitor.post(fill(path), {"form_token": token})
             assert (answer.status, "form_token_wrong" in words(answer)) == (403, True), path
