@@ -29,8 +29,8 @@ KEPT: Final = 32
 """Results that are kept."""
 MOST_WAITING: Final = 8
 """Files that may wait for their turn."""
-FAILED_SECONDS: Final = 60.0
-"""After so long what failed may be tried again."""
+AGAIN_SECONDS: Final = 60.0
+"""After so long what failed, or found no history yet, may be tried again."""
 HOUR: Final = 3600
 DAY: Final = 86_400
 TOLD: Final = 500
@@ -63,6 +63,12 @@ class Backtest(msgspec.Struct, frozen=True):
     reason: str = ""
     """Why it could not be worked out."""
     ended_at: float = 0.0
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it failed, or found no history."""
+        no_history = self.answer is not None and self.answer.first >= self.answer.until
+        return self.progress is Progress.FAILED or no_history
 
 
 class Backtests:
@@ -98,9 +104,7 @@ class Backtests:
         now = self._clock()
         key = file_id, newest, int(now) // HOUR
         known = self._found.get(key)
-        if known is not None and not (
-            known.progress is Progress.FAILED and now - known.ended_at > FAILED_SECONDS
-        ):
+        if known is not None and not (known.says_nothing and now - known.ended_at > AGAIN_SECONDS):
             return known
         try:
             self._queue.put_nowait((key, person))

@@ -20,6 +20,7 @@ ALLOWED: Final = {
     ("GET", "/files/new"): frozenset({Role.SUBMITTER}),
     ("POST", "/files/new"): frozenset({Role.SUBMITTER}),
     ("GET", "/files/{number}"): EVERYBODY,
+    ("GET", "/files/{number}/backtest"): EVERYBODY,
     ("POST", "/files/{number}/approve"): frozenset({Role.APPROVER}),
     ("POST", "/files/{number}/reject"): frozenset({Role.APPROVER}),
     ("POST", "/files/{number}/withdraw"): frozenset({Role.SUBMITTER}),

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.web.console import (
     account,
+    file_backtest,
     file_list,
     file_page,
     file_submit,
@@ -23,6 +24,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *file_list.PAGES,
     *file_submit.PAGES,
     *file_page.PAGES,
+    *file_backtest.PAGES,
     *people.PAGES,
     *account.PAGES,
     *sign_in.PAGES,
