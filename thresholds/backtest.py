@@ -2,9 +2,9 @@
 
 All that happened in a minute is taken to have happened in its first second; counted so, the episodes are those of the
 `Monitor`, second by second. What that leaves out: for a period over an hour the count of each minute is exact, and an
-episode opens or ends up to a minute early. For an hour or less the count is exact at the last second of each minute, and
-a peak between two of them that no whole minutes hold is missed: never too many are told, perhaps one too few. A period
-that is not of whole minutes counts as the next longer one that is. Exceptions are not tried: their time is their own.
+episode opens or ends up to a minute early. For an hour or less the count is exact at the last second of each minute; a
+peak between two of them that no whole minutes hold is missed, and two episodes may have been one. A period that is not
+of whole minutes counts as the next longer one that is. Exceptions are not tried: their time is their own.
 """
 
 from bisect import bisect_right

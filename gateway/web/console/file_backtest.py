@@ -14,10 +14,11 @@ from gateway.web.console.page import Page
 from gateway.web.console.visit import Visit
 from gateway.web.files import path_number
 from thresholds.model import Threshold
-from thresholds.window import SECOND_RESOLUTION_LIMIT
 
 PAGE_SIZE: Final = 50
 """Thresholds on one page."""
+ENOUGH: Final = 10
+"""Periods that the history has to hold to say something."""
 
 
 class TrialRow(msgspec.Struct, frozen=True):
@@ -26,10 +27,8 @@ class TrialRow(msgspec.Struct, frozen=True):
     threshold: Threshold
     service_name: str
     outcome: Outcome
-    is_coarse: bool
-    """Whether its period is so short that minutes may miss a peak."""
-    is_unfilled: bool
-    """Whether the history begins too late for its window to be full from the start."""
+    is_short: bool
+    """Whether the history holds less than ten of its periods: that says little."""
 
 
 async def backtest(visit: Visit) -> web.StreamResponse:
@@ -63,8 +62,7 @@ def _rows(visit: Visit, found: Backtest) -> list[TrialRow]:
             case.either,
             name(case.either.service),
             outcome,
-            case.either.period.seconds <= SECOND_RESOLUTION_LIMIT,
-            answer.first > found.since - case.either.period.seconds,
+            answer.until - answer.first < ENOUGH * case.either.period.seconds,
         )
         for case, outcome in zip(found.cases, answer.outcomes, strict=True)
     ]
