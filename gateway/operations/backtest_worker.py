@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from gateway.errors import GatewayError
 from gateway.operations.backtest_job import (
     MEMORY_BYTES,
     SECONDS,
@@ -47,7 +48,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))  # also where the daemon is gone
     os.nice(NICENESS)
     job = decode_job(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(encode(asyncio.run(work(job))))
+    try:
+        sys.stdout.buffer.write(encode(asyncio.run(work(job))))
+    except GatewayError as error:
+        sys.exit(error.message)
 
 
 async def work(job: Job) -> Answer:
