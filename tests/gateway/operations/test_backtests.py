@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -22,6 +23,8 @@ from tests.support.past import kind, write_past
 from tests.support.rows import make_threshold, submitted
 from tests.support.watching import Machine
 from thresholds.backtest import trial
+
+Found = TypeVar("Found")
 
 APPROVER = Person("bob", frozenset({Role.APPROVER}))
 DAY = 86_400
@@ -64,15 +67,23 @@ async def running(
         task.cancel()
 
 
+async def until(look: Callable[[], Awaitable[Found | None]]) -> Found:
+    """Look until there is something."""
+    for _ in range(3000):
+        if found := await look():
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError
+
+
 async def ended(backtests: Backtests, number: int) -> Backtest:
     """Wait until the backtest of a file is over."""
-    async with asyncio.timeout(60):
-        while (found := await backtests.ask(APPROVER, number)).progress in {
-            Progress.WAITING,
-            Progress.RUNNING,
-        }:
-            await asyncio.sleep(0.02)
-    return found
+
+    async def look() -> Backtest | None:
+        found = await backtests.ask(APPROVER, number)
+        return None if found.progress in {Progress.WAITING, Progress.RUNNING} else found
+
+    return await until(look)
 
 
 async def test_every_standing_change_is_tried_on_the_history_before_and_after(
@@ -135,18 +146,16 @@ async def test_a_failure_says_why_leaves_no_process_and_is_tried_again_later(
         assert (await backtests.ask(APPROVER, number)).progress is Progress.WAITING
 
 
-def _workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "backtest" in " ".join(child.cmdline())]
+async def _worker() -> psutil.Process | None:
+    found = (child for child in psutil.Process().children() if "backtest" in " ".join(child.cmdline()))
+    return next(found, None)
 
 
 async def test_a_process_that_is_killed_is_a_failure(sqlite: Database) -> None:
     number = await waiting_file(sqlite)
     async with running(sqlite, _sqlite(str(sqlite.path))) as backtests:
         await backtests.ask(APPROVER, number)
-        async with asyncio.timeout(20):
-            while not (found := _workers()):
-                await asyncio.sleep(0.01)
-        found[0].kill()
+        (await until(_worker)).kill()
         assert "ended with status -9" in (await ended(backtests, number)).reason
 
 
