@@ -89,7 +89,7 @@ class TooMany(GatewayError):
 
     status = 429
 
-    def __init__(self, code: str, message: str, remedy: str, seconds: float) -> None:
+    def __init__(self, code: str, message: str, remedy: str = "", seconds: float = 1.0) -> None:
         super().__init__(code, message, remedy)
         self.seconds = seconds
 

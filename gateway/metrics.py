@@ -85,6 +85,11 @@ HISTORY_UNTIL: Final = Gauge(
     "Up to when the counts are in the history; 0 where there is none yet.",
     registry=REGISTRY,
 )
+LAST_FOLDING: Final = Gauge(
+    "adt_gateway_last_folding_timestamp_seconds",
+    "When the journal was last looked through, folded and pruned as far as was due; the start where it never was.",
+    registry=REGISTRY,
+)
 COMMIT_SECONDS: Final = Histogram(
     "adt_gateway_commit_seconds",
     "How long one group commit of the journal took.",

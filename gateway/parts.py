@@ -29,25 +29,22 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
-from gateway.operations.accounts import Accounts
-from gateway.operations.authenticator import Authenticator
 from gateway.operations.backtests import Backtests
 from gateway.operations.delivery import Delivery
+from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
-from gateway.operations.passwords import Passwords
+from gateway.operations.looks import make_looks
 from gateway.operations.refusals import RefusalWatch
 from gateway.operations.reload import Reload
 from gateway.operations.rules import Rulebook
-from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
-from gateway.operations.usage import Usage
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
 from gateway.settings import Settings
 from gateway.sight import Sight
@@ -99,7 +96,6 @@ class Parts:
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
-        self._folding = Folding(database, self._counting, horizon, settings.history.days, clock)
         self._journal = open_journal_writer(database)
         self.intake = Intake(database, self._journal, self._counting, settings.ingest, clock)
         classify = rules.current.catalogue.classify
@@ -108,17 +104,13 @@ class Parts:
         self._passed_on, self._adaptor = self._forwarding(settings)
         folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
         self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
+        self._folding = Folding(
+            database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
+        )
         self._delivery = Delivery(database, settings.delivery_folder, clock, live)
+        ring = self._delivery.ring
         self._signing = Signing(
-            database,
-            token,
-            settings.token,
-            rules,
-            self.health,
-            self._conditions,
-            clock,
-            self._delivery.ring,
-            live,
+            database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
@@ -126,11 +118,10 @@ class Parts:
         self._broadcast = sight.broadcast(live)
         self._retained = sight.retained(self._broker, self._broadcast)
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
-        self._usage = Usage(database, clock)
-        self._passwords = Passwords()
+        self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
-        self._authenticator = Authenticator(database, clock, self._usage)
-        self._authenticator.use_certificates(settings.client_certificates)
+        seen = self._counting, self.health, self._conditions, self._receivers
+        self._looks = make_looks(settings, database, token, *seen, clock)
         self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
 
     def _serve(
@@ -146,9 +137,7 @@ class Parts:
             database=database,
             clock=clock,
             rules=rules,
-            authenticator=self._authenticator,
-            sessions=Sessions(database, settings.sessions, self._passwords, self._usage, clock),
-            accounts=Accounts(database, self._passwords, clock),
+            entrance=self._entrance,
             receiver=self._receivers["http"],
             files=Files(database, rules, clock, live),
             reviews=reviews,
@@ -159,6 +148,7 @@ class Parts:
             counting=self._counting,
             incidents=incidents,
             history=History(database, self._counting),
+            looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
@@ -176,19 +166,22 @@ class Parts:
 
     async def recover(self) -> None:
         """Rebuild what was counted; files of the drop folder that were under way will be read again."""
-        self._passwords.prepare()
-        since = self._drop_folder.unfinished_since() if self._drop_folder else math.inf
+        self._entrance.passwords.prepare()
         with without_collector():
-            await self.intake.recover(since)
+            await self.intake.recover(self._unfinished_since())
         await self._conditions.recover()
         if ahead := self._counting.was_ahead:
             self._conditions.happened(clock_was_ahead(ahead, self._clock()))
+
+    def _unfinished_since(self) -> float:
+        """Return since when files of the drop folder are under way; infinity where none is."""
+        return self._drop_folder.unfinished_since() if self._drop_folder else math.inf
 
     async def close(self) -> None:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
-        self._passwords.close()
+        self._entrance.passwords.close()
         self._journal.close()
 
     def _ring(self) -> None:
@@ -215,7 +208,7 @@ class Parts:
                 tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
                 tasks.start(group, "backtests", tasks.supervise("backtests", self._backtests.run)),
-                tasks.start(group, "usage", tasks.supervise("usage", self._usage.run)),
+                tasks.start(group, "usage", tasks.supervise("usage", self._entrance.usage.run)),
                 tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
@@ -232,9 +225,8 @@ class Parts:
             if self._tls:
                 running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
             if self._broker:
-                running.append(
-                    tasks.start(group, "mqtt", tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE))
-                )
+                work = tasks.supervise("mqtt", self._broker.run, BROKER_PAUSE)
+                running.append(tasks.start(group, "mqtt", work))
                 running.append(tasks.start(group, "mqtt-health", watch_broker(self._broker, self.health)))
             if self._retained:
                 work = tasks.supervise("mqtt-rates", self._retained.run)
@@ -251,7 +243,7 @@ class Parts:
                 await self._passed_on.finish(STOP_SECONDS)
             await self._conditions.finish()
             with contextlib.suppress(GatewayError):
-                await self._usage.write()
+                await self._entrance.usage.write()
             for task in running:
                 task.cancel()
 
@@ -266,13 +258,15 @@ class Parts:
             "conditions": conditions.run,
             "silence": partial(keep_looking, silence.look, 1.0),
             "refusals": partial(keep_looking, refusals.look, 1.0),
+            "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
-        self._authenticator.use_certificates(settings.client_certificates)
+        self._entrance.authenticator.use_certificates(settings.client_certificates)
+        self._looks.settings.take(settings)
         if self._tls:
             self._tls.take()
 

@@ -7,14 +7,16 @@ the folder of the settings file.
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.errors import SettingsError
+from gateway.origin import Origin, origins
 from gateway.section import (
     ClientCertificate,
     Forecast,
@@ -192,6 +194,7 @@ class Settings(BaseSettings):
     silence: Silence = Silence()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -211,6 +214,27 @@ class Settings(BaseSettings):
             msg = "forward.authenticate: it may be false only where http.host is a loopback address"
             raise ValueError(msg)
         return self
+
+    def origin(self, name: str) -> Origin:
+        """Return where the setting of this dotted name came from."""
+        return self._origins.get(name, Origin.DEFAULT)
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where the settings came from that have no default."""
+        return self._origins
+
+    def with_origin(self, name: str, other: "Settings") -> "Settings":
+        """Return these settings with *name*, and what is below it, from where *other* has it."""
+
+        def is_meant(key: str) -> bool:
+            return key == name or key.startswith(f"{name}.")
+
+        kept = {key: origin for key, origin in self.origins.items() if not is_meant(key)}
+        taken = {key: origin for key, origin in other.origins.items() if is_meant(key)}
+        changed = self.model_copy()
+        changed._origins = kept | taken  # noqa: SLF001 - it is one of our own
+        return changed
 
     @property
     def store_url(self) -> str:
@@ -248,6 +272,7 @@ def load_settings(path: Path) -> Settings:
         variable = ENVIRONMENT_PREFIX + (named[1].upper() if named else "…")
         msg = f"{named[1] if named else variable}: the environment variable {variable} is not JSON"
         raise SettingsError("settings_invalid", msg, "Write tables and lists as JSON.") from None
+    settings._origins = origins(values, os.environ, ENVIRONMENT_PREFIX)  # noqa: SLF001 - it is made here
     return _absolute(settings, path.resolve().parent)
 
 

@@ -17,6 +17,7 @@ def describe(opened: OpenToken) -> TokenDescription:
     """
     token = opened.token
     key = _key(opened)
+    chain = _chain(opened)
     return TokenDescription(
         module=opened.config.module,
         label=token.label,
@@ -28,7 +29,8 @@ def describe(opened: OpenToken) -> TokenDescription:
         key_type=None if key is None else describe_key(key.public_key),
         key=None if key is None else key.attributes,
         certificate=_certificate(opened, key),
-        chain_length=_chain_length(opened),
+        chain_length=len(chain),
+        chain=chain,
         pin_count_low=bool(token.flags & TokenFlag.USER_PIN_COUNT_LOW),
         pin_final_try=bool(token.flags & TokenFlag.USER_PIN_FINAL_TRY),
         pin_locked=bool(token.flags & TokenFlag.USER_PIN_LOCKED),
@@ -49,8 +51,8 @@ def _certificate(opened: OpenToken, key: Key | None) -> CertificateSummary | Non
         return None
 
 
-def _chain_length(opened: OpenToken) -> int:
+def _chain(opened: OpenToken) -> tuple[CertificateSummary, ...]:
     try:
-        return len(opened.chain(this_second()).certificates)
+        return tuple(map(summarise, opened.chain(this_second()).certificates))
     except TokenError:
-        return 0
+        return ()

@@ -84,6 +84,8 @@ class TokenDescription(msgspec.Struct, frozen=True, kw_only=True):
     certificate: CertificateSummary | None
     chain_length: int
     """Certificates on the token from the leaf up to, but without, the root; 0 if no chain is trusted."""
+    chain: tuple[CertificateSummary, ...]
+    """Those certificates, the leaf first."""
     pin_count_low: bool
     pin_final_try: bool
     pin_locked: bool

@@ -215,6 +215,14 @@ class Monitor:
         watch = self._watches.get(key)
         return watch.prospect(self._now).forecast(level) if watch else None
 
+    def arrivals(self, key: ThresholdKey, parts: int) -> list[int]:
+        """Return what counted in each of at most *parts* equal parts of the period of *key*, as of the last call.
+
+        A key that is gone has none.
+        """
+        watch = self._watches.get(key)
+        return watch.arrivals(self._now, parts) if watch else []
+
     def outlook(self) -> tuple[ForecastChange, ...]:
         """Return which forecasts are raised or withdrawn at the time of the last call; `advance` first.
 

@@ -71,6 +71,14 @@ class Watch:
         slope = measure(self.window, self.key.period_seconds, now)
         return Prospect(self.window, slope, stretches(self._schedule, self.window, now, within), now)
 
+    def arrivals(self, now: int, parts: int) -> list[int]:
+        """Return what counted in each of at most *parts* equal parts of the period; the last holds *now*."""
+        self.window.count(now)
+        width, period = self.window.resolution, self.key.period_seconds
+        step = -(-period // parts // width) * width
+        until = now - now % width + width
+        return self.window.arrivals(until - period // step * step, until, step)
+
     def settle(self, now: int) -> list[Change]:
         """Decide all seconds before *now* and the change of level at *now*, if there is one."""
         changes: list[Change] = []

@@ -162,7 +162,10 @@ class Window:
     def last_second(self, now: int) -> int:
         """Return the last second at which what happens at *now* is still counted."""
         if self._calendar:
-            return now - (now - CALENDAR_ORIGIN) % self._period + self._period - 1
+            following = now - (now - CALENDAR_ORIGIN) % self._period + self._period
+            # A period that begins within a minute counts the whole of it, so the bucket may be in both.
+            shared = self.first_second(following) <= now
+            return following - 1 + self._period * shared
         return now - now % self.resolution + self.resolution - 1 + self._back
 
     def next_fall(self) -> int:

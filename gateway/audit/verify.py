@@ -29,14 +29,27 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """What is wrong there."""
 
 
-def verify_chain(records: Iterable[AuditRecord], anchors: Mapping[int, str] | None = None) -> ChainVerdict:
-    """Verify *records* in the order given.
+class Place(msgspec.Struct, frozen=True):
+    """The last record that was found good: where verification goes on."""
+
+    number: int = 0
+    hash: str = GENESIS
+
+
+START: Final = Place()
+"""Before number 1."""
+
+
+def verify_chain(
+    records: Iterable[AuditRecord], anchors: Mapping[int, str] | None = None, after: Place = START
+) -> ChainVerdict:
+    """Verify *records* in the order given; they follow *after*, without it they are the whole chain.
 
     *anchors* are hashes by record number that were kept elsewhere (in a receipt, in an alert). They show
     what the chain by itself cannot: that nobody computed it anew, and that its end is still there.
     """
     wanted = dict(anchors or {})
-    number, previous, read = 0, GENESIS, 0
+    number, previous, read = after.number, after.hash, 0
     for record in records:
         read += 1
         reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None))

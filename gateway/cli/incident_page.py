@@ -22,23 +22,47 @@ def page(incident: Mapping[str, Any]) -> str:
 
 
 def _entries(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    facts = incident["detail"]
-    threshold, file = facts["threshold"], facts["threshold"]["set_by"]
+    entries = {"threshold": _breach, "forecast": _forecast}.get(incident["kind"], _condition)
     yield "state", _state(incident)
+    yield "kind", incident["kind"]
+    yield from entries(incident)
+    yield "audit record", str(incident["record"])
+    yield "what to do", _next(incident)
+
+
+def _breach(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    facts = incident["detail"]
     yield "opened", utc(facts["opened_at"])
     yield "count", f"{facts['count']} against the {facts['level']} level of {facts['limit']}"
-    yield "window", f"{threshold['period']} {threshold['alignment']}, {_window(facts)}"
-    yield "threshold", _threshold(threshold)
-    yield "set by", f"{file['file_name']}, line {file['line']} (ADT file {file['file_id']})"
-    yield "", f"SHA-256 {file['file_sha256']}"
-    yield "", f"submitted by {file['submitted_by']}, approved by {file['approved_by']}"
-    yield "", f"in force since {utc(file['in_force_at'])}, audit record {file['in_force_record']}"
+    yield "window", f"{facts['threshold']['period']} {facts['threshold']['alignment']}, {_window(facts)}"
+    yield from _threshold(facts["threshold"])
     yield "first request", facts["first_request_id"] or "none: a change of thresholds passed the level"
     yield from _excess(incident)
-    yield "audit record", str(incident["record"])
     if facts["supersedes"]:
         yield "replaces", f"candidate incident {facts['supersedes']}, the warning of the same threshold"
-    yield "what to do", _next(incident)
+
+
+def _forecast(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    facts = incident["detail"]
+    yield "raised", utc(facts["raised_at"])
+    yield "expected", utc(facts["expected_at"])
+    yield "", f"nine of ten come from {utc(facts['earliest_at'])} to {utc(facts['latest_at'])}"
+    yield "count", f"{facts['count']} when it was raised; the quarantine level is {facts['limit']}"
+    yield from _threshold(facts["threshold"])
+    if facts["outcome"]:
+        reached = f": candidate incident {facts['reached']}" if facts["reached"] else ""
+        yield "outcome", f"{facts['outcome']}{reached}, {utc(facts['ended_at'])}"
+
+
+def _condition(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    facts = incident["detail"]
+    yield "subject", facts["subject"]
+    yield "since", utc(facts["since"])
+    yield "until", utc(facts["until"]) if facts["until"] else "it lasts"
+    yield "happened", plural(facts["occurrences"], "time")
+    yield "detail", facts["detail"]
+    for name, figure in facts["figures"].items():
+        yield "", f"{name.replace('_', ' ')}: {figure}"
 
 
 def _state(incident: Mapping[str, Any]) -> str:
@@ -51,11 +75,16 @@ def _window(facts: Mapping[str, Any]) -> str:
     return f"{utc(facts['window_from'])} to {utc(facts['window_to'])}"
 
 
-def _threshold(threshold: Mapping[str, Any]) -> str:
+def _threshold(threshold: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     kind = ", an exception" if threshold["is_exception"] else ""
     counted = f"{threshold['communication']} {threshold['service']} ({threshold['service_name']})"
     levels = f"warning {threshold['warning']}, quarantine {threshold['quarantine']}"
-    return f"{counted} of {threshold['user_id']}: {levels}{kind}"
+    yield "threshold", f"{counted} of {threshold['user_id']}: {levels}{kind}"
+    file = threshold["set_by"]
+    yield "set by", f"{file['file_name']}, line {file['line']} (ADT file {file['file_id']})"
+    yield "", f"SHA-256 {file['file_sha256']}"
+    yield "", f"submitted by {file['submitted_by']}, approved by {file['approved_by']}"
+    yield "", f"in force since {utc(file['in_force_at'])}, audit record {file['in_force_record']}"
 
 
 def _excess(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -71,6 +100,8 @@ def _next(incident: Mapping[str, Any]) -> str:
         return f"See what it became: adt-gateway incidents show {incident['superseded_by']}"
     if incident["closed_at"]:
         return "Nothing: it is closed."
+    if incident["kind"] not in {"threshold", "forecast"}:
+        return f'See docs/monitoring.md, kind {incident["kind"]}. Then: adt-gateway incidents close {incident["id"]} --reason "…"'
     found = "Find out who sent the requests in excess, and why"
     quarantine = "; the DCC will quarantine them" if incident["level"] == "quarantine" else ""
     return f'{found}{quarantine}. Then: adt-gateway incidents close {incident["id"]} --reason "…"'

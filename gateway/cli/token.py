@@ -200,6 +200,8 @@ def show(config: Path, as_json: bool) -> None:
     for name, value in described.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key.replace('_', ' ')} {item}" for key, item in value.items())  # noqa: PLW2901
+        if isinstance(value, list):
+            value = "; ".join(each["subject"] for each in value)  # noqa: PLW2901
         print(f"{name.replace('_', ' '):>16}  {value}")
 
 

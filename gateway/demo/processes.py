@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -85,3 +86,16 @@ def _started(pid: int) -> str:
     except OSError:
         return ""
     return "" if fields[0] == "Z" else fields[19]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    """Tell whether somebody listens on *port*."""
+    with socket.socket() as found:
+        return found.connect_ex(("127.0.0.1", port)) == 0

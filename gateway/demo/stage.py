@@ -5,7 +5,6 @@ import datetime as dt
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Final
 
 from gateway.access import Role
 from gateway.demo.alerts import AlertListener, publish
-from gateway.demo.processes import Running, start, stop_recorded
+from gateway.demo.processes import Running, free_port, is_open, start, stop_recorded
 from gateway.demo.remains import environment_script, put_aside, token_lasts
 from gateway.errors import ExitCode, GatewayError
 from gateway.operations.access_tokens import issue_access_token
@@ -181,12 +180,12 @@ class Stage:
         folder.mkdir()
         config = folder / "mosquitto.conf"
         for _ in range(5):  # somebody else may take the free port before Mosquitto does
-            self.broker_port = _free_port()
+            self.broker_port = free_port()
             config.write_text(
                 f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n", encoding="ascii"
             )
             broker = start(self.folder, "broker", [program, "-c", str(config)])
-            if broker.wait_for(lambda: _is_open(self.broker_port)):
+            if broker.wait_for(lambda: is_open(self.broker_port)):
                 self._running.append(broker)
                 self._write_settings()
                 return
@@ -288,14 +287,3 @@ def _only(text: str, wanted: tuple[str, ...]) -> str:
         line for line in text.splitlines() if line.strip().startswith(tuple(f"{name}  " for name in wanted))
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as found:
-        return found.connect_ex(("127.0.0.1", port)) == 0

@@ -188,6 +188,10 @@ class Counting:
         """Return when *key* will pass its quarantine level."""
         return self._monitor.forecast(key, Level.QUARANTINE)
 
+    def arrivals(self, key: ThresholdKey, parts: int) -> list[int]:
+        """Return what counted in each of at most *parts* equal parts of the period of *key*."""
+        return self._monitor.arrivals(key, parts)
+
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
         """The thresholds in force."""
@@ -222,18 +226,31 @@ class Counting:
         self._show()
 
     async def _record_forecasts(self, changes: Sequence[ForecastChange]) -> None:
-        """Put forecasts on record, however long that takes: the monitor tells of each change once."""
+        """Put forecasts on record, however long that takes: the monitor tells of each change once.
+
+        One that the store refuses is given up: it would be refused again, and no count waits for a forecast.
+        """
         raised = self._monitor.open_forecasts()
         if not changes and raised == self._recorded_raised:
             return
+        try:
+            await self._write_forecasts(changes, raised)
+        except StoreRefused as error:
+            log.error("forecasts_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - it says it all
+            self._health.report("recording", works=False, detail="forecasts are refused", needed=False)
+            return
+        self._health.report("recording", works=True)
+        self._recorded_raised = raised
+
+    async def _write_forecasts(
+        self, changes: Sequence[ForecastChange], raised: tuple[OpenForecast, ...]
+    ) -> None:
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
                     self.attempts += 1
                     self._health.report("recording", works=False, detail="forecasts wait to be recorded")
                 await self._recorder.record_forecasts(changes, raised, self._clock())
-        self._health.report("recording", works=True)
-        self._recorded_raised = raised
 
     def _show(self) -> None:
         levels = Counter(state.episode.level for state in self._monitor.open_episodes())

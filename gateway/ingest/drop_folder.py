@@ -57,6 +57,10 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
+_Identity = tuple[int, ...]
+"""Device, number, size and time of the last change of a file: whatever it is called, it is that one."""
+
+
 class DropFolder:
     """Counts the files of one folder."""
 
@@ -66,9 +70,10 @@ class DropFolder:
         self._receiver = receiver
         self._health = health
         self._clock = clock
+        self._not_put_away: dict[_Identity, Result] = {}
 
     def unfinished_since(self) -> float:
-        """Return when the first file was claimed that a crash left unfinished; infinity where none was."""
+        """Return when the first file was claimed that is not put away yet; infinity where there is none."""
         try:
             claimed = [entry.stat(follow_symlinks=False).st_ctime for entry in os.scandir(self._working)]
         except OSError:
@@ -83,6 +88,7 @@ class DropFolder:
             try:
                 names = await asyncio.to_thread(self._claimed if names is None else self._claim)
                 await self._count_all(names)
+                self._not_put_away.clear()  # what is left is of files that somebody else took away
             except OSError as error:
                 detail = f"{self._folder} cannot be used: {error.strerror}"
                 if works:
@@ -125,6 +131,26 @@ class DropFolder:
                 raise failure
 
     async def _count(self, name: str) -> None:
+        """Count a file and put it away; where that fails, what came of it waits: no file is read again for it.
+
+        It might be longer than any communication is remembered.
+        """
+        identity = await asyncio.to_thread(_identify, self._working / name)
+        result = self._not_put_away.get(identity) if identity else None
+        if result is None:
+            result = await self._result(name)
+        if identity:
+            self._not_put_away[identity] = result
+        kind = "failed" if result.code or result.rejected_count else "done"
+        data = msgspec.json.format(msgspec.json.encode(result)) + b"\n"
+        await asyncio.to_thread(put_away, self._working / name, self._folder / kind, data)
+        self._not_put_away.pop(identity, None)
+        DROPPED_FILES.labels(kind).inc()
+        tell = log.info if kind == "done" else log.warning
+        counts = {"accepted": result.accepted, "duplicate": result.duplicate}
+        tell("file_counted", file=result.file, folder=kind, **counts, rejected=result.rejected_count)
+
+    async def _result(self, name: str) -> Result:
         try:
             result = await self._read(name)
         except InvalidInput as error:
@@ -132,14 +158,7 @@ class DropFolder:
         except OSError as error:
             result = Result(code="file_unreadable", message=f"it cannot be read: {error.strerror}")
         shown_name = os.fsencode(name).decode(errors="backslashreplace")
-        result = msgspec.structs.replace(result, file=shown_name, finished_at=to_text(self._clock()))
-        kind = "failed" if result.code or result.rejected_count else "done"
-        data = msgspec.json.format(msgspec.json.encode(result)) + b"\n"
-        await asyncio.to_thread(put_away, self._working / name, self._folder / kind, data)
-        DROPPED_FILES.labels(kind).inc()
-        tell = log.info if kind == "done" else log.warning
-        counts = {"accepted": result.accepted, "duplicate": result.duplicate}
-        tell("file_counted", file=shown_name, folder=kind, **counts, rejected=result.rejected_count)
+        return msgspec.structs.replace(result, file=shown_name, finished_at=to_text(self._clock()))
 
     async def _read(self, name: str) -> Result:
         result = Result()
@@ -168,6 +187,15 @@ class DropFolder:
             batches = read_batches(file)
             while batch := await asyncio.to_thread(next, batches, None):
                 yield batch[0], await _patiently(Unavailable, self._receiver.lines, batch[1])
+
+
+def _identify(path: Path) -> _Identity:
+    """Return which file it is; nothing where it is gone."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_ready(entry: os.DirEntry[str]) -> bool:

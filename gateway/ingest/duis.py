@@ -83,14 +83,27 @@ def communication(
     if matched is None or (counter := int(matched[1])) > COUNTER_MAX:
         raise _malformed("request_id", "RequestID", request_id, "originator:target:counter, two EUI-64s")
     request_id = request_id.upper()
+    reference, communication_class, devices = _service(command_variant, variant, classify, listed)
     return Communication(
         request_id,
         UserId(request_id[:23]),
         request_id[24:47],
         counter,
         command_variant,
-        service_reference_of(variant),
+        reference,
         variant,
+        communication_class,
+        devices,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _service(
+    command_variant: int, variant: str, classify: Classify, listed: int
+) -> tuple[str, CommunicationClass, int]:
+    """Return service reference, class and devices; there are few, and each request asks for one."""
+    return (
+        service_reference_of(variant),
         classify(command_variant, variant),
         load_catalogue().devices(variant, listed),
     )
@@ -102,7 +115,6 @@ def _listed_devices(body: _Element) -> int:
     return len([device for device in listed.split(",") if device.strip(_XML_SPACE)])
 
 
-@functools.lru_cache(maxsize=512)
 def service_reference_of(variant: str) -> str:
     """Return the service reference of a service reference variant: its first two parts (`4.1.1` has `4.1`).
 

@@ -1,7 +1,7 @@
 """One digest in the making: pure, for a thread."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -11,7 +11,7 @@ from gateway.store.digests import Digest
 from gateway.store.journal import JournalRow
 from gateway.store.places import Place, not_before, pack, place
 from thresholds.kind import Kind
-from thresholds.model import CommunicationClass
+from thresholds.model import CommunicationClass, UserId
 
 log = structlog.get_logger(__name__)
 
@@ -19,28 +19,43 @@ KINDS_LIMIT: Final = 50_000
 """Kinds that get a number of their own: ten users send about 4,000. Headers are hostile, so there is an end."""
 
 
+NOBODY: Final = UserId("")
+"""Stands for every User ID that has no threshold, past the limit."""
+
+
 class KindNumbers:
     """Gives each kind its number, and new ones the next."""
 
-    def __init__(self, known: Mapping[Kind, int]) -> None:
+    def __init__(self, known: Mapping[Kind, int], covered: Collection[UserId]) -> None:
         self._known = dict(known)
+        self._covered = covered
         self._next = max(known.values(), default=0) + 1
+        self._said = False
         self.new: dict[Kind, int] = {}
 
     def number(self, kind: Kind) -> int:
         """Return the number of *kind*.
 
-        Past the limit, services that the catalogue does not know share one number for each user: the windows
-        over everything that a user sends count them all the same.
+        Past the limit, services that the catalogue does not know share one number for each user who is *covered*
+        by a threshold: the windows over everything that a user sends count them all the same. New kinds of
+        those who have no threshold share one for each class, since they may be invented.
         """
-        user, name, *_ = kind
-        if kind not in self._known and len(self._known) >= KINDS_LIMIT and name is CommunicationClass.UNKNOWN:
-            log.warning("too_many_kinds", limit=KINDS_LIMIT, user_id=user)
-            kind = user, name, "", ""
+        if kind not in self._known and len(self._known) >= KINDS_LIMIT:
+            kind = self._one_for_many(kind)
         if kind not in self._known:
             self._known[kind] = self.new[kind] = self._next
             self._next += 1
         return self._known[kind]
+
+    def _one_for_many(self, kind: Kind) -> Kind:
+        user, name, *_ = kind
+        covered = user in self._covered
+        if covered and name is not CommunicationClass.UNKNOWN:
+            return kind
+        if not self._said:
+            log.warning("too_many_kinds", limit=KINDS_LIMIT, user_id=user)
+            self._said = True
+        return user if covered else NOBODY, name, "", ""
 
 
 class Fold:

@@ -6,6 +6,7 @@ waits for it.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.clock import Clock
 from gateway.ingest.counting import Counting
 from gateway.ingest.deduplication import kept_seconds
 from gateway.ingest.fold import Fold, KindNumbers
-from gateway.metrics import HISTORY_UNTIL
+from gateway.metrics import HISTORY_UNTIL, LAST_FOLDING
 from gateway.store.database import Database
 from gateway.store.digests import (
     Folded,
@@ -70,7 +71,13 @@ class Folding:
     """Keeps the journal short; one task runs it."""
 
     def __init__(
-        self, database: Database, counting: Counting, deduplication_seconds: int, days: int, clock: Clock
+        self,
+        database: Database,
+        counting: Counting,
+        deduplication_seconds: int,
+        days: int,
+        clock: Clock,
+        unfinished_since: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._database = database
         self._counting = counting
@@ -79,6 +86,8 @@ class Folding:
         self._digest_seconds = max(windows, kept_seconds(deduplication_seconds) + 2 * FOLD_SECONDS)
         self._days = days
         self._clock = clock
+        self._unfinished_since = unfinished_since
+        LAST_FOLDING.set_to_current_time()
 
     async def run(self) -> None:
         """Do what is due, for ever."""
@@ -94,6 +103,7 @@ class Folding:
             pass
         if not self._counting.reading:
             await self.prune()
+        LAST_FOLDING.set_to_current_time()
 
     async def fold(self, older_than: int = FOLD_SECONDS) -> bool:
         """Write one digest if a row is *older_than* so many seconds; tell whether there is more to do.
@@ -104,15 +114,19 @@ class Folding:
         async with self._database.read() as connection:
             folded = await read_folded(connection)
             oldest = await oldest_received(connection, folded.journal_id)
-            if last <= folded.journal_id or oldest is None or self._clock() - oldest < older_than:
+            # A row from the future was received by a clock that has been set back since: it waits for nothing.
+            waits = oldest is not None and 0 <= self._clock() - oldest < older_than
+            if last <= folded.journal_id or oldest is None or waits:
                 return False
-            numbers = KindNumbers(await read_kinds(connection))
-        fold, piece = Fold(folded.seed, folded.history_until), list[JournalRow]()
+            covered = {threshold.user_id for threshold in self._counting.thresholds}
+            numbers = KindNumbers(await read_kinds(connection), covered)
+        fold, piece, size = Fold(folded.seed, folded.history_until), list[JournalRow](), 0
         async for row in read_journal(self._database, folded.journal_id, last):
             piece.append(row)
-            if sum(len(each.observations) for each in piece) >= PIECE_COMMUNICATIONS:
+            size += len(row.observations)
+            if size >= PIECE_COMMUNICATIONS:
                 await asyncio.to_thread(fold.add, piece)
-                piece = []
+                piece, size = [], 0
                 if fold.communications >= DIGEST_COMMUNICATIONS:
                     break
         await asyncio.to_thread(fold.add, piece)
@@ -129,9 +143,10 @@ class Folding:
         async with self._database.read() as connection:
             folded = await read_folded(connection)
             HISTORY_UNTIL.set(folded.history_until)
-            received = await newest_received(connection)
+            # A clock that was ahead takes the history no further than now.
+            received = min(await newest_received(connection) or 0, int(self._clock()))
             first = folded.history_until or (await first_placed(connection) or 0) // 60 * 60
-            end = min(((received or 0) - SETTLED_SECONDS) // 60 * 60, (first // DAY + 1) * DAY)
+            end = min((received - SETTLED_SECONDS) // 60 * 60, (first // DAY + 1) * DAY)
             if not first or end - first < min(at_least, (first // DAY + 1) * DAY - first):
                 return False
             minutes: Tallies[int] = Tallies(first, end, 60)
@@ -154,7 +169,8 @@ class Folding:
     async def prune(self) -> None:
         """Delete what is not needed any more, a little at a time.
 
-        The age of a row is told by the newest: a clock that runs ahead deletes nothing.
+        The age of a row is told by the newest: a clock that runs ahead deletes nothing. What was counted since
+        *unfinished_since* stays: a restart has it handed in again.
         """
         async with self._database.read() as connection:
             folded = await read_folded(connection)
@@ -163,7 +179,9 @@ class Folding:
             return
         now = min(newest.received_at, int(self._clock()))
         await self._repeat(lambda: self._prune_journal(folded, now))
-        await self._repeat(lambda: prune_digests(self._database, now - self._digest_seconds, 1))
+        unfinished = await asyncio.to_thread(self._unfinished_since)
+        before = int(min(now - self._digest_seconds, unfinished))
+        await self._repeat(lambda: prune_digests(self._database, before, 1))
         first_day = now // DAY - self._days
         await self._repeat(lambda: prune_history(self._database, first_day, PRUNED_AT_ONCE))
 

@@ -75,7 +75,8 @@ def _of_header(
         raise _missing("command_variant")
     if variant is None:
         raise _missing("service_reference_variant")
-    return communication(request_id, read_command_variant(f"{command_variant:d}"), variant, classify, devices)
+    command = command_variant if 0 < command_variant < 10 else read_command_variant(f"{command_variant:d}")  # noqa: PLR2004
+    return communication(request_id, command, variant, classify, devices)
 
 
 def _observed_at_ms(text: str | None) -> int | None:

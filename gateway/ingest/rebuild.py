@@ -88,8 +88,8 @@ class Rebuild:
         end = (until - day * DAY) // 60
         counts: list[Counts] = []
         for row in rows:
-            kind = kinds[row[0]]
-            if self._reach[kind] > wanted and self._reach[kind]:
+            kind = kinds.get(row[0])  # none for one that was folded since: its minutes come from the journal
+            if kind is not None and self._reach[kind] > wanted and self._reach[kind]:
                 _, messages, devices = decode_day(row)
                 if end < len(messages):
                     messages, devices = messages[:end], devices[:end]

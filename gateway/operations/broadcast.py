@@ -1,6 +1,7 @@
 """Tells viewers what moves by itself: rates each second, and that the gateway is there."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from gateway.clock import Clock, to_text
 from gateway.health import Health
 from gateway.live import HeartbeatEvent, Kind, Live, framed
 from gateway.operations.rates import Rates, ShownRate
+from thresholds.model import ThresholdKey
 
 TURN_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
@@ -60,6 +62,11 @@ class Broadcast:
             self._complete = None
             if self._live.watched(Kind.RATES):
                 self._live.send(Kind.RATES, self._event(look.rates, complete=look.complete))
+
+    def current(self) -> Mapping[ThresholdKey, ShownRate]:
+        """Return every count as of now."""
+        self.look()
+        return self._rates.shown
 
     def complete(self) -> bytes:
         """Return the event with every count as of now."""

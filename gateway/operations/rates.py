@@ -60,12 +60,13 @@ def shown_rate(standing: Standing, forecast: Forecast | None) -> ShownRate:
         warning=threshold.warning if threshold else None,
         quarantine=threshold.quarantine if threshold else None,
         headroom=standing.headroom(Level.QUARANTINE),
-        time_to_breach=_shown_forecast(forecast) if forecast else None,
+        time_to_breach=shown_forecast(forecast) if forecast else None,
         file_id=threshold.file_id if threshold else None,
     )
 
 
-def _shown_forecast(forecast: Forecast) -> ShownForecast:
+def shown_forecast(forecast: Forecast) -> ShownForecast:
+    """Return what is shown of *forecast*."""
     return ShownForecast(forecast.seconds, forecast.earliest, forecast.latest, forecast.confidence)
 
 
@@ -160,7 +161,7 @@ class Rates:
                 continue
             held = self._forecasts.get(key)
             self._forecasts[key] = now, forecast
-            if held is None or _shown_forecast(held[1]) != _shown_forecast(forecast):
+            if held is None or shown_forecast(held[1]) != shown_forecast(forecast):
                 changed.append(key)
             if forecast.seconds is not None or _is_near(self._standings[key]):
                 again.append(key)

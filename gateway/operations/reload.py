@@ -153,4 +153,4 @@ def _take(settings: Settings, wanted: Settings, name: str) -> Settings:
     value = getattr(wanted, section)
     if key:
         value = getattr(settings, section).model_copy(update={key: getattr(value, key)})
-    return settings.model_copy(update={section: value})
+    return settings.model_copy(update={section: value}).with_origin(name, wanted)

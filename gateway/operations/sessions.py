@@ -121,15 +121,19 @@ class Sessions:
             await append_record(connection, entry, now)
         return secret
 
-    async def find(self, secret: str) -> Session:
-        """Return the session of *secret*, which is used now; raise `NotAuthenticated` where it is over."""
+    async def find(self, secret: str, *, used: bool = True) -> Session:
+        """Return the session of *secret*; raise `NotAuthenticated` where it is over.
+
+        *used* says that its person is there; a page that asks by itself keeps no session going.
+        """
         now = self._clock()
         async with self._database.read() as connection:
             found = await store.find_session(connection, _hash(secret))
         if found is None or not self._lasts(found[0], now):
             raise NotAuthenticated("session_over", "nobody is signed in here any more", "Sign in again.")
         row, person = found
-        self._usage.session_used(row.id, now)
+        if used:
+            self._usage.session_used(row.id, now)
         known = Person(person.name, frozenset(person.roles))
         return Session(row.id, known, secret, person.password_expires_at is not None)
 

@@ -141,6 +141,20 @@ async def count_files(connection: AsyncConnection) -> dict[str, int]:
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
+async def count_files_of_others(connection: AsyncConnection, state: FileState, name: str) -> int:
+    """Return how many files in *state* were submitted by others than the person called *name*."""
+    which = adt_files.c.state == state, adt_files.c.submitted_by != name
+    query = select(func.count()).select_from(adt_files).where(*which)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def last_signature(connection: AsyncConnection) -> tuple[int, int | None]:
+    """Return how many files were signed, and when the last was."""
+    query = select(func.count(), func.max(adt_files.c.signed_at)).where(adt_files.c.signed_at.is_not(None))
+    row = (await connection.execute(query)).one()
+    return int(row[0]), row[1]
+
+
 LIVE = (
     FileState.SUBMITTED,
     FileState.APPROVED,

@@ -10,8 +10,16 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
-from gateway.store.digests import Folded, digest_numbers, placed_within, read_folded, read_kinds, read_places
-from gateway.store.history import DAY, decode_day, read_day
+from gateway.store.digests import (
+    Folded,
+    digest_numbers,
+    placed_span,
+    placed_within,
+    read_folded,
+    read_kinds,
+    read_places,
+)
+from gateway.store.history import DAY, decode_day, first_day, read_day
 from gateway.store.journal import read_page
 from gateway.store.places import Place, not_before, place
 from gateway.store.tallies import Tallies
@@ -57,7 +65,8 @@ async def read_counts(database: Database, stretch: Stretch, last: int) -> list[i
         numbers = [number for kind, number in (await read_kinds(connection)).items() if stretch.holds(kind)]
         wanted = frozenset(numbers)
         until = min(stretch.end, folded.history_until)
-        for day in range(stretch.first // DAY, -(-until // DAY)):
+        oldest = max(stretch.first // DAY, await first_day(connection))
+        for day in range(oldest, -(-until // DAY)):
             rows = await read_day(connection, day, numbers if len(numbers) <= NAMED else None)
             await asyncio.to_thread(_add_day, counts, stretch, (day, until), rows, wanted)
         first = max(stretch.first, folded.history_until)
@@ -100,19 +109,25 @@ async def _add_recent(
     numbers: Sequence[int],
 ) -> None:
     first = max(stretch.first, folded.history_until)
-    minutes: Tallies[int] = Tallies(first, stretch.end, 60)
-    names = dict.fromkeys(numbers, 0)
-    found = await digest_numbers(connection, placed_within(first, stretch.end))
-    async for places in read_places(connection, found):
-        await asyncio.to_thread(minutes.add_places, places, names)
     after, fresh = folded.journal_id, Counter[Place]()
     while page := await read_page(connection, after, last):
         after = page[-1].id
         for row in page:
             fresh.update(place(each) for each in row.observations)
         await asyncio.sleep(0)
-    wanted = {kind: 0 for kind, _, _ in fresh if stretch.holds(kind)}
-    minutes.add_counts(not_before(folded.history_until, fresh), wanted)
+    recent = [each for each in not_before(folded.history_until, fresh) if stretch.holds(each[0][0])]
+    within = placed_within(first, stretch.end)
+    # Room is made for when something counted: what is asked for may be a century.
+    placed = [second for (_, second, _), _ in recent] + await placed_span(connection, within)
+    first = max(first, min(placed, default=0) // 60 * 60)
+    end = min(stretch.end, max(placed, default=0) // 60 * 60 + 60)
+    if first >= end:
+        return
+    minutes: Tallies[int] = Tallies(first, end, 60)
+    names = dict.fromkeys(numbers, 0)
+    async for places in read_places(connection, await digest_numbers(connection, within)):
+        await asyncio.to_thread(minutes.add_places, places, names)
+    minutes.add_counts(recent, {kind: 0 for (kind, _, _), _ in recent})
     for _, messages, devices in minutes.items():
         values = devices if stretch.communication == DEVICES else messages
-        _add(counts, stretch, first, values, stretch.end)
+        _add(counts, stretch, first, values, end)

@@ -105,6 +105,12 @@ async def first_placed(connection: AsyncConnection) -> int | None:
     return first
 
 
+async def placed_span(connection: AsyncConnection, where: ColumnElement[bool]) -> list[int]:
+    """Return the first and the last second at which something counted in the digests of which *where* holds."""
+    query = select(func.min(digests.c.placed_from), func.max(digests.c.placed_until)).where(where)
+    return [second for second in (await connection.execute(query)).one() if second is not None]
+
+
 async def count_digests(connection: AsyncConnection) -> int:
     """Return how many digests there are."""
     return int((await connection.execute(select(func.count()).select_from(digests))).scalar_one())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -126,17 +126,43 @@ class ExcessRow(msgspec.Struct, frozen=True):
     observed_at: str
 
 
-async def excess_of(connection: AsyncConnection, incident_id: int, limit: int) -> list[ExcessRow]:
-    """Return the first *limit* requests in excess of an incident, oldest first."""
+async def excess_of(
+    connection: AsyncConnection, incident_id: int, limit: int, skip: int = 0
+) -> list[ExcessRow]:
+    """Return up to *limit* requests in excess of an incident after the first *skip*, oldest first."""
     query = (
         select(excess.c.request_id, excess.c.communication_class, excess.c.observed_at_ms)
         .join(episodes, episodes.c.id == excess.c.episode_id)
         .where(episodes.c.incident_id == incident_id)
-        .order_by(excess.c.observed_at_ms, excess.c.request_id)
+        .order_by(excess.c.observed_at_ms, excess.c.request_id, excess.c.communication_class)
         .limit(limit)
+        .offset(skip)
     )
     rows = await connection.execute(query)
     return [ExcessRow(row[0], row[1], to_text(row[2] / 1000)) for row in rows]
+
+
+ExcessPlace = tuple[int, str, str]
+"""Episode, RequestID and class: where a reader of all requests in excess is."""
+
+
+async def excess_after(
+    connection: AsyncConnection, incident_id: int, after: ExcessPlace | None, limit: int
+) -> tuple[ExcessPlace | None, list[ExcessRow]]:
+    """Return up to *limit* requests in excess beyond *after*, in the order of the primary key, and where they end."""
+    place = (excess.c.episode_id, excess.c.request_id, excess.c.communication_class)
+    query = (
+        select(*place, excess.c.observed_at_ms)
+        .join(episodes, episodes.c.id == excess.c.episode_id)
+        .where(episodes.c.incident_id == incident_id)
+        .order_by(*place)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(*place) > tuple_(*after))
+    rows = list(await connection.execute(query))
+    found = [ExcessRow(row[1], row[2], to_text(row[3] / 1000)) for row in rows]
+    return ((rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after), found
 
 
 async def count_excess(connection: AsyncConnection, incident_id: int) -> int:
@@ -166,3 +192,22 @@ async def count_told(connection: AsyncConnection, since: int, until: int) -> lis
         Told(ThresholdKey(UserId(row[0]), row[1], row[2], row[3], Alignment(row[4])), Level(row[5]), row[6])
         for row in rows
     ]
+
+
+class EpisodeRow(msgspec.Struct, frozen=True):
+    """An episode as it is shown."""
+
+    level: str
+    opened_at: int
+    ended_at: int | None
+    """None while it lasts, or where a quarantine episode took it over."""
+    ended_because: str | None
+    quiet: bool
+    """Whether it is superseded by the quarantine episode of the same threshold."""
+
+
+async def episodes_of(connection: AsyncConnection, incident_id: int) -> list[EpisodeRow]:
+    """Return the episodes of an incident, oldest first."""
+    columns = [episodes.c[name] for name in EpisodeRow.__struct_fields__]
+    query = select(*columns).where(episodes.c.incident_id == incident_id).order_by(episodes.c.opened_at)
+    return [EpisodeRow(*row) for row in await connection.execute(query)]

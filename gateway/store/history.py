@@ -44,6 +44,11 @@ async def read_day(
     return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
 
 
+async def first_day(connection: AsyncConnection) -> int:
+    """Return the first day of which there is something; 0 where there is nothing."""
+    return int((await connection.execute(select(func.min(history.c.day)))).scalar_one() or 0)
+
+
 def decode_day(row: tuple[int, bytes, bytes]) -> Minutes:
     """Return a row of a day; where devices are the same as messages, they are the same array."""
     number, messages, devices = row

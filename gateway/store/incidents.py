@@ -103,6 +103,15 @@ async def find_open(connection: AsyncConnection, kind: str, subject_key: str) ->
     return _incident(row) if row else None
 
 
+async def of_subject(
+    connection: AsyncConnection, kind: str, subject_key: str, limit: int = 100
+) -> list[StoredIncident]:
+    """Return the newest incidents of this kind and subject, open and closed."""
+    which = incidents.c.kind == kind, incidents.c.subject_key == subject_key
+    query = select(incidents).where(*which).order_by(incidents.c.id.desc()).limit(limit)
+    return [_incident(row) for row in await connection.execute(query)]
+
+
 async def open_with_subject(connection: AsyncConnection) -> list[StoredIncident]:
     """Return the open incidents to which what comes back would add."""
     which = incidents.c.state == IncidentState.OPEN, incidents.c.subject_key.is_not(None)

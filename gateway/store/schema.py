@@ -227,6 +227,7 @@ incidents = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
+    Index(None, "kind", "level", "user_id", "state"),  # filters of the list
 )
 
 forecasts = Table(
@@ -249,7 +250,7 @@ episodes = Table(
     "episodes",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("incident_id", ForeignKey("incidents.id")),
+    Column("incident_id", ForeignKey("incidents.id"), index=True),
     Column("user_id", String(23), nullable=False),
     Column("communication", String(12), nullable=False),
     Column("service", String(12), nullable=False),

@@ -22,7 +22,7 @@ _Value = TypeVar("_Value")
 async def thresholds_in_force(connection: AsyncConnection) -> tuple[Threshold, ...]:
     """Return all thresholds in force, exceptions included."""
     rows = await connection.execute(select(table).where(table.c.superseded_at.is_(None)))
-    return tuple(_threshold(row) for row in rows)
+    return tuple(threshold_of(row) for row in rows)
 
 
 async def thresholds_before(connection: AsyncConnection, file_id: int, at: int) -> tuple[Threshold, ...]:
@@ -31,10 +31,11 @@ async def thresholds_before(connection: AsyncConnection, file_id: int, at: int) 
     which = table.c.file_id != file_id, table.c.in_force_at <= at, until
     earlier = table.c.file_id < file_id  # of two files of one second the later number came second
     rows = await connection.execute(select(table).where(*which, or_(table.c.in_force_at < at, earlier)))
-    return tuple(_threshold(row) for row in rows)
+    return tuple(threshold_of(row) for row in rows)
 
 
-def _threshold(row: Any) -> Threshold:
+def threshold_of(row: Any) -> Threshold:
+    """Return the threshold that a row of the table holds."""
     return Threshold(
         user_id=UserId(row.user_id),
         communication=row.communication,

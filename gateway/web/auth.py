@@ -20,7 +20,7 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 
 async def asker(request: web.Request) -> Person:
     """Return who sends *request*; raise `NotAuthenticated` where nobody known does."""
-    authenticator = request.app[SERVICES].authenticator
+    authenticator = request.app[SERVICES].entrance.authenticator
     header = request.headers.get("Authorization", "")
     if not header:
         if certificate := client_certificate(request):
@@ -47,7 +47,7 @@ async def sender(request: web.Request) -> Person:
 
     Whoever was known stays so while the store cannot be asked: its trouble holds no request back.
     """
-    authenticator = request.app[SERVICES].authenticator
+    authenticator = request.app[SERVICES].entrance.authenticator
     token, header = request.headers.get(TOKEN_HEADER), request.headers.get("Authorization", "")
     certificate = client_certificate(request)
     if token is None and certificate and not is_our_token(header):

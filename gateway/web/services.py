@@ -10,18 +10,17 @@ from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
-from gateway.operations.accounts import Accounts
-from gateway.operations.authenticator import Authenticator
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
+from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
+from gateway.operations.looks import Looks
 from gateway.operations.rules import Rulebook
-from gateway.operations.sessions import Sessions
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
@@ -35,9 +34,7 @@ class Services:
     database: Database
     clock: Clock
     rules: Rulebook
-    authenticator: Authenticator
-    sessions: Sessions
-    accounts: Accounts
+    entrance: Entrance
     receiver: Receiver
     files: Files
     reviews: Reviews
@@ -48,6 +45,7 @@ class Services:
     counting: Counting
     incidents: Incidents
     history: History
+    looks: Looks
     health: Health
     live: Live
     broadcast: Broadcast

@@ -22,6 +22,8 @@ BENCHMARKS = (
     "viewers",
     "restart",
     "memory",
+    "pages",
+    "pages_incidents",
     "signing",
     "startup",
 )

@@ -149,7 +149,7 @@ class Store:
             for second, group in traffic(self._kinds, seconds, self._chance):
                 number += 1
                 fold.add([JournalRow(number, second, group)])
-            digest = fold.digest(KindNumbers(self._numbers))
+            digest = fold.digest(KindNumbers(self._numbers, ()))
             fields = msgspec.structs.astuple(digest)
             self._database.execute("INSERT INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fields)
         return number

@@ -216,3 +216,15 @@ def test_what_the_store_refuses_is_no_busy_gateway(tmp_path: Path) -> None:
         assert (answer.status, answer.code) == (500, "store_refused")
         assert "Retry-After" not in answer.headers
         assert daemon.actions("adt-file/1") == []
+
+
+def test_bytes_that_somebody_changed_are_never_signed(daemon: Daemon) -> None:
+    """The approval is for the bytes that were submitted."""
+    number = daemon.submit(row(41, 43), name="changed.csv")
+    daemon.change(
+        "UPDATE adt_files SET content = CAST(replace(content, '43', '99') AS BLOB) WHERE id = ?", number
+    )
+    daemon.as_("bob").step(number, "approve")
+    assert daemon.as_("adam").file(number)["state"] == "failed"
+    assert daemon.as_("adam").part(number, "signature").status == 404
+    assert daemon.actions(f"adt-file/{number}")[-2:] == ["adt_file.approved", "adt_file.failed"]

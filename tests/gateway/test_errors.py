@@ -46,6 +46,7 @@ STATUS_AND_EXIT: dict[type[GatewayError], tuple[int, ExitCode]] = {
     errors.NotFound: (404, ExitCode.FAILED),
     errors.NotAuthenticated: (401, ExitCode.NOT_PERMITTED),
     errors.NotPermitted: (403, ExitCode.NOT_PERMITTED),
+    errors.TooMany: (429, ExitCode.FAILED),
     errors.Conflict: (409, ExitCode.FAILED),
     errors.StoreRefused: (500, ExitCode.FAILED),
     errors.TokenUnavailable: (503, ExitCode.TOKEN_UNAVAILABLE),

@@ -128,7 +128,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
             "service_users.0.user_id: it has to be an EUI-64 with hyphens, such as 90-B3-D5-1F-30-01-00-00",
         ),
         (
-            "[http]\nhost = '::'\n[forward]\nurl = 'http://a'\nauthenticate = false",
+            "[http]\nhost = '::'\nplain_text_beyond_loopback = true\n[forward]\nurl = 'http://a'\nauthenticate = false",
             "forward.authenticate: it may be false only where http.host is a loopback address",
         ),
     ],
@@ -327,3 +327,38 @@ def test_requests_are_passed_on_without_access_tokens_on_loopback_alone(
     else:
         assert "forward.authenticate" in refusal(path).message
     assert load_settings(write(tmp_path, text.replace("authenticate = false", ""))).forward
+
+
+@pytest.mark.parametrize(
+    ("http", "allowed"),
+    [
+        ('host = "127.0.0.5"', True),
+        ('host = "0.0.0.0"', False),
+        ('host = "::"', False),
+        ('host = "gateway.example"', False),
+        ('host = "0.0.0.0"\nplain_text_beyond_loopback = true', True),
+        ('host = "0.0.0.0"\ntls_certificate_file = "c"\ntls_key_file = "k"', True),
+        ('tls_certificate_file = "c"', False),
+        ('tls_key_file = "k"', False),
+        ('client_ca_file = "a"', False),
+        ('client_ca_file = "a"\ntls_certificate_file = "c"\ntls_key_file = "k"', True),
+    ],
+)
+def test_it_listens_beyond_loopback_with_tls_or_where_the_settings_say_so(
+    tmp_path: Path, http: str, allowed: bool
+) -> None:
+    path = write(tmp_path, f"[http]\n{http}\n")
+    if allowed:
+        load_settings(path)
+    else:
+        assert "http: " in refusal(path).message
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
+def test_without_tls_nobody_listens_beyond_loopback_unless_that_is_said(tmp_path: Path, host: str) -> None:
+    assert (
+        "is not loopback and there is no TLS"
+        in refusal(write(tmp_path, f'[http]\nhost = "{host}"\n')).message
+    )
+    said = f'[http]\nhost = "{host}"\nplain_text_beyond_loopback = true\n'
+    assert load_settings(write(tmp_path, said)).http.host == host

@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import gateway.metrics
 from gateway.access import PERMISSIONS, Role
+from gateway.alerts.kinds import KIND_TEXTS
 from gateway.cli import cli
 from gateway.errors import ExitCode
 from gateway.live import (
@@ -227,6 +228,20 @@ def beat() -> str:
     return _code("json", msgspec.json.format(msgspec.json.encode(example), indent=2).decode())
 
 
+def incident_kinds() -> str:
+    """Return the kinds of candidate incidents, when they open and end, and what to do."""
+    rows = [
+        [
+            f"`{kind}`",
+            text.opens,
+            text.ends,
+            f"{text.do} [runbook](operations.md#{text.runbook.lower()})",
+        ]
+        for kind, text in KIND_TEXTS.items()
+    ]
+    return _table(["kind", "opens", "ends", "what to do"], rows)
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
@@ -239,6 +254,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "event-schemas": event_schemas,
     "retained-rate": retained_rate,
     "beat": beat,
+    "incident-kinds": incident_kinds,
 }
 
 

@@ -1,6 +1,6 @@
 """A sender that holds a rate: a process of its own, so that it and the daemon do not share an interpreter.
 
-Usage: `python -m tests.support.load URL RATE SECONDS FIRST`, with the access token on standard input. It sends requests one
+Usage: `python -m tests.support.load URL RATE SECONDS LAG`, with the access token on standard input. It sends requests one
 by one over connections that stay open, User IDs and services in turn, each at its moment, and prints as JSON what
 became of them.
 """
@@ -23,8 +23,6 @@ CONNECTIONS: Final = 32
 USERS: Final = tuple(f"90-B3-D5-1F-30-{number:02X}-00-00" for number in range(1, 11))
 TARGET: Final = "00-DB-12-34-56-78-90-AB"
 MARK: Final = "NUMBER"
-LAG_SECONDS: Final = 5.0
-"""Behind its plan by more than this the sender gives up: the rate would not be what the figure says."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -48,8 +46,8 @@ def bodies() -> list[list[str]]:
     ]
 
 
-async def send(url: str, token: str, rate: int, seconds: int, first: int) -> Sent:
-    """Send *rate* requests a second for so many *seconds*, numbered from *first* on."""
+async def send(url: str, token: str, rate: int, seconds: int, lag: float) -> Sent:
+    """Send *rate* requests a second for so many *seconds*; give up when more than *lag* seconds behind that."""
     plan, answers, slowest = bodies(), Counter[str](), 0.0
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/xml"}
     began, total = time.perf_counter(), rate * seconds
@@ -61,11 +59,11 @@ async def send(url: str, token: str, rate: int, seconds: int, first: int) -> Sen
             due = began + number / rate
             early = due - time.perf_counter()
             await asyncio.sleep(max(early, 0))
-            if early < -LAG_SECONDS:
+            if early < -lag:
                 message = f"{-early:.1f} s behind the plan at request {number}"
                 raise TimeoutError(message)
             sent = time.perf_counter()
-            body = str(first + number).join(plan[number % len(plan)]).encode()
+            body = str(number).join(plan[number % len(plan)]).encode()
             async with session.post(url, data=body) as answer:
                 await answer.read()
                 answers[str(answer.status)] += 1
@@ -81,7 +79,7 @@ async def send(url: str, token: str, rate: int, seconds: int, first: int) -> Sen
 
 
 if __name__ == "__main__":
-    url, rate, seconds, first = sys.argv[1:]
+    url, rate, seconds, lag = sys.argv[1:]
     access_token = sys.stdin.readline().strip()
-    result = uvloop.run(send(url, access_token, int(rate), int(seconds), int(first)))
+    result = uvloop.run(send(url, access_token, int(rate), int(seconds), float(lag)))
     print(json.dumps(msgspec.to_builtins(result)))  # noqa: T201 - read by the test

@@ -30,7 +30,7 @@ class Mosquitto:
         self.port = _free_port()
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
-            f"listener {self.port} {HOST}\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
+            f"listener {self.port} {HOST}\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 100000\n"
             f"persistence true\npersistence_location {folder}/\nuser {_account()}\n"
         )
         self._log = folder / "log"

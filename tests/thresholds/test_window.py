@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.oracle import MONDAY, count
@@ -39,6 +39,7 @@ def test_counts_equal_the_definition_for_any_order_within_the_lateness(
 
 
 @settings(max_examples=200, deadline=None)
+@example(3601, Alignment.CALENDAR, 300, [], 1)  # a minute in two calendar periods
 @given(PERIODS, st.sampled_from(Alignment), st.integers(-DAY, DAY), ARRIVALS, st.integers(1, 40))
 def test_arrivals_and_what_expires_equal_the_definition(
     period: int, alignment: Alignment, offset: int, arrivals: list[tuple[int, int, int]], part: int

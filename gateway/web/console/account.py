@@ -47,7 +47,7 @@ async def _shown(visit: Visit, faults: tuple[Fault, ...] = (), token: str = "") 
         token=token,
         tokens=await list_access_tokens(services.database, name),
         now=services.clock(),
-        sessions=await services.sessions.of_person(name),
+        sessions=await services.entrance.sessions.of_person(name),
         usual_days=USUAL_DAYS,
         longest_days=LONGEST_DAYS,
     )
@@ -73,7 +73,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     if wanted != again:
         return _password_form(visit, Fault("again", "The two new passwords are not the same."))
     try:
-        await visit.services.accounts.change_own(visit.session, present, wanted)
+        await visit.services.entrance.accounts.change_own(visit.session, present, wanted)
     except InvalidInput as error:
         return _password_form(visit, _fault(error))
     return visit.go(ACCOUNT, "Your password is changed. Your other sessions have ended.")
@@ -121,7 +121,7 @@ async def revoke_token(visit: Visit) -> web.StreamResponse:
 async def end_session(visit: Visit) -> web.StreamResponse:
     """End one of one's own sessions."""
     name, number = visit.person.name, path_number(visit.request)
-    await visit.services.sessions.end(name, name, number)
+    await visit.services.entrance.sessions.end(name, name, number)
     return visit.go(ACCOUNT, f"Session {number} has ended.")
 
 

@@ -12,6 +12,10 @@ PLAIN: Final = "adt-gateway"
 SECURE: Final = "__Host-adt-gateway"
 """With TLS; browsers take this name only with Secure, for the whole host and no other."""
 LONGEST: Final = 100
+BY_ITSELF: Final = "X-Follow"
+"""The header of a page that asks by itself."""
+FOLLOWED: Final = "/api/v1/events"
+"""Stays open by itself."""
 
 
 def _name(request: web.Request) -> str:
@@ -28,7 +32,8 @@ async def session_of(request: web.Request) -> Session:
     secret = request.cookies.get(_name(request), "")
     if not secret or len(secret) > LONGEST:
         raise NotAuthenticated("sign_in_needed", "nobody is signed in here", "Sign in.")
-    return await request.app[SERVICES].sessions.find(secret)
+    used = BY_ITSELF not in request.headers and request.path != FOLLOWED
+    return await request.app[SERVICES].entrance.sessions.find(secret, used=used)
 
 
 def give(request: web.Request, response: web.StreamResponse, secret: str) -> None:

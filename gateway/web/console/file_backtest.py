@@ -41,7 +41,7 @@ async def backtest(visit: Visit) -> web.StreamResponse:
     return visit.show(
         "backtest.html",
         title="What it would have done",
-        crumbs=[("Start", "/"), ("ADT files", "/files"), (found.file.name, f"/files/{number}")],
+        crumbs=[("ADT files", "/files"), (found.file.name, f"/files/{number}")],
         file=found.file,
         backtest=found,
         rows=rows[first : first + PAGE_SIZE],

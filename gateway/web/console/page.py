@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FORM_BYTES: Final = 65_536
 """Size of a form at the most, unless its page says otherwise."""
 
+FIRST: Final = "/overview"
+"""Where everybody begins."""
+
 Handler = Callable[["Visit"], Awaitable[web.StreamResponse]]
 
 
@@ -29,7 +32,7 @@ class Page(msgspec.Struct, frozen=True):
     title: str
     navigation: bool = False
     """Whether it stands in the navigation of those who may see it."""
-    parent: str = "/"
+    parent: str = FIRST
     """Path of the page above, for the breadcrumb."""
     form_bytes: int = FORM_BYTES
     kept_field: str = ""

@@ -82,7 +82,7 @@ async def _person(visit: Visit, *faults: Fault, password: str = "") -> web.Respo
         password_state=_password_state(person),
         roles=tuple(Role),
         tokens=tokens,
-        sessions=await services.sessions.of_person(name),
+        sessions=await services.entrance.sessions.of_person(name),
         now=services.clock(),
         password=password,
         may_manage=visit.person.may(Action.MANAGE_PEOPLE) and person.disabled_at is None,
@@ -117,7 +117,7 @@ async def disable(visit: Visit) -> web.StreamResponse:
 
 async def give_password(visit: Visit) -> web.StreamResponse:
     """Give a person a password for a day and show it this once."""
-    password = await visit.services.accounts.give_temporary(visit.person.name, _name(visit))
+    password = await visit.services.entrance.accounts.give_temporary(visit.person.name, _name(visit))
     return await _person(visit, password=password)
 
 
@@ -131,7 +131,7 @@ async def revoke_token(visit: Visit) -> web.StreamResponse:
 async def end_session(visit: Visit) -> web.StreamResponse:
     """End a session of a person."""
     name, number = _name(visit), int(visit.request.match_info["number"])
-    await visit.services.sessions.end(visit.person.name, name, number)
+    await visit.services.entrance.sessions.end(visit.person.name, name, number)
     return visit.go(f"{PEOPLE}/{name}", f"Session {number} has ended.")
 
 

@@ -1,6 +1,6 @@
 """Makes pages of templates: what every page shows comes from here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import MappingProxyType
@@ -45,7 +45,7 @@ def prepare(app: web.Application, pages: tuple[Page, ...]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        filters={"machine_time": machine_time, "plain_time": plain_time, "grouped": grouped},
+        filters=_FILTERS,
     )
     environment.globals["static"] = app[STATIC].path
     environment.globals["version"] = version("adt-gateway")
@@ -103,6 +103,23 @@ def plain_time(seconds: float) -> str:
     return f"{moment.day} {moment.strftime('%b %Y %H:%M:%S')} UTC"
 
 
+def plain_instant(text: str) -> str:
+    """Return an instant that stands as RFC 3339 text for people; what is none stays as it is."""
+    try:
+        return plain_time(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError, OSError):
+        return text
+
+
 def grouped(number: int) -> str:
     """Return a count with its thousands apart: `1,234,567`."""
     return f"{number:,}"
+
+
+_FILTERS: Final[dict[str, Callable[..., str]]] = {
+    "machine_time": machine_time,
+    "plain_time": plain_time,
+    "plain_instant": plain_instant,
+    "grouped": grouped,
+}
+"""What templates show values with."""

@@ -42,7 +42,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     following = local_path(form.raw("next"))
     name = form.text("name")[:64]
     try:
-        secret = await request.app[SERVICES].sessions.sign_in(
+        secret = await request.app[SERVICES].entrance.sessions.sign_in(
             name, form.raw("password"), request.remote or "", request.headers.get("User-Agent", "")
         )
     except NotAuthenticated as error:
@@ -57,7 +57,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 async def sign_out(visit: Visit) -> web.StreamResponse:
     """End the session."""
     with contextlib.suppress(NotFound):  # somebody else ended it just now
-        await visit.services.sessions.end(visit.person.name, visit.person.name, visit.session.number)
+        await visit.services.entrance.sessions.end(visit.person.name, visit.person.name, visit.session.number)
     response = visit.go(SIGN_IN)
     take_away(visit.request, response)
     return response

@@ -6,26 +6,40 @@ from aiohttp import web
 
 from gateway.web.console import (
     account,
+    audit,
     file_backtest,
     file_list,
     file_page,
     file_submit,
+    help_page,
+    incidents,
+    overview,
     people,
+    rate,
+    rates,
+    settings,
     sign_in,
-    start,
     static_files,
+    token,
 )
 from gateway.web.console.page import Page
 from gateway.web.console.render import STATIC, prepare
 from gateway.web.console.serve import SIGN_IN, served
 
 PAGES: Final[tuple[Page, ...]] = (
-    *start.PAGES,
+    *overview.PAGES,
+    *rates.PAGES,
+    *rate.PAGES,
+    *incidents.PAGES,
     *file_list.PAGES,
     *file_submit.PAGES,
     *file_page.PAGES,
     *file_backtest.PAGES,
+    *audit.PAGES,
+    *token.PAGES,
     *people.PAGES,
+    *settings.PAGES,
+    *help_page.PAGES,
     *account.PAGES,
     *sign_in.PAGES,
 )

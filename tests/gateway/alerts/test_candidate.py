@@ -9,7 +9,7 @@ from sqlalchemy import select
 from gateway.alerts.candidate import UPDATE_SECONDS, Candidate, Candidates
 from gateway.alerts.facts import QueueFull
 from gateway.alerts.message import decode
-from gateway.errors import Conflict, Unavailable
+from gateway.errors import Conflict, StoreRefused
 from gateway.store.audit_log import read_records
 from gateway.store.database import Database
 from gateway.store.incidents import StoredIncident, count_open, find_open, get_incident, list_incidents
@@ -111,7 +111,7 @@ async def test_what_was_kept_goes_with_the_closing(sqlite: Database) -> None:
 async def test_the_store_refuses_a_second_open_incident_of_one_subject(database: Database) -> None:
     """Whatever path through the code leads there; those of thresholds have no subject and are as many as they are."""
     first = await opened(database)
-    with pytest.raises(Unavailable, match=r"(?i)unique"):
+    with pytest.raises(StoreRefused, match=r"(?i)unique"):
         await opened(database)
     async with database.write() as connection:
         await open_incident(connection, kind="token", subject_key="queue")

@@ -1,5 +1,6 @@
 """`user` manages people on the daemon's machine, each step on record."""
 
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -111,3 +112,53 @@ def test_the_database_is_readable_by_its_owner_alone(config: Path, run: Run) -> 
     folder = config.parent / "var"
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "gateway.sqlite").stat().st_mode & 0o077 == 0
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_the_first_admin_gets_a_password_from_standard_input(
+    config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("user", "add", "ada", "--role", "admin", config=config).code == 0
+    typed(monkeypatch, "grey heron over the lake\nnext line\n")
+    done = run("user", "set-password", "ada", config=config)
+    assert (done.code, done.out) == (0, "")
+    records = _records(config)
+    assert records[-1]["action"] == "password.set"
+    assert "heron" not in json.dumps(records)
+    for file in (config.parent / "var").iterdir():
+        assert b"heron" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("password", ["", "short", "password1234", "ada2026ada2026"])
+def test_a_weak_password_is_refused_and_not_repeated(
+    password: str, config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("user", "add", "ada", "--role", "admin", config=config)
+    typed(monkeypatch, f"{password}\n")
+    done = run("user", "set-password", "ada", config=config)
+    assert (done.code, "[password_refused]" in done.err) == (3, True)
+    assert not password or password not in done.err + done.out
+
+
+def test_roles_are_changed_and_tokens_listed_and_revoked(config: Path, run: Run) -> None:
+    run("user", "add", "alice", "--role", "submitter", config=config)
+    changed = run("user", "set-roles", "alice", "--role", "auditor", "--json", config=config)
+    assert json.loads(changed.out) == {"name": "alice", "roles": ["auditor"]}
+    run("user", "issue-token", "alice", "--days", "7", "--for", "evidence pack", config=config)
+    (token,) = json.loads(run("user", "tokens", "alice", "--json", config=config).out)
+    assert (token["number"], token["for"], token["roles"], token["state"]) == (
+        1,
+        "evidence pack",
+        "auditor",
+        "works",
+    )
+    assert "evidence pack" in run("user", "tokens", "alice", config=config).out
+    assert run("user", "revoke-token", "alice", "1", config=config).code == 0
+    (token,) = json.loads(run("user", "tokens", "alice", "--json", config=config).out)
+    assert token["state"] == "revoked"
+    assert [record["action"] for record in _records(config)][-1] == "access_token.revoked"
+    refused = run("user", "issue-token", "alice", "--days", "367", config=config)
+    assert (refused.code, "[access_token_days]" in refused.err) == (3, True)

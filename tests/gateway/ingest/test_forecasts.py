@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from gateway.alerts.candidate import Candidates
 from gateway.clock import to_text
-from gateway.errors import Unavailable
+from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import OUTLOOK_SECONDS, Counting
 from gateway.ingest.recorder import Recorder
@@ -195,6 +195,29 @@ async def test_a_commit_that_was_answered_by_silence_is_not_done_twice(
     (forecast,) = await running.incidents()
     assert known(forecast)["outcome"] == "receded"
     assert next(calls) >= 4
+
+
+async def test_a_forecast_that_the_store_refuses_stops_neither_the_count_nor_a_start(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Gateway(sqlite)
+    await running.put_in_force((150, 200))
+    await running.send(12, 300)
+
+    async def refuse(*_: Any) -> None:
+        raise StoreRefused("store_refused", "a rule of a table", "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "record_forecasts", refuse)
+        await running.send(12, 750)
+        assert [each.level for each in await running.incidents("threshold")] == ["warning", "quarantine"]
+        await running.restart(warn=0)
+        await running.restart()
+    assert await running.raised() == 1
+    await running.restart()
+    await running.send(0, OUTLOOK_SECONDS)
+    (forecast,) = await running.incidents()
+    assert known(forecast)["outcome"] == "reached"
 
 
 async def test_without_a_warning_time_nothing_is_foretold(sqlite: Database) -> None:

@@ -111,30 +111,33 @@ async def test_without_a_hash_nothing_is_right_and_the_work_is_the_same() -> Non
     kept = hash_password("grey heron over the lake")
     await passwords.verify(None, "first")  # makes the hash that stands for nobody's
 
+    def processor_seconds() -> float:
+        """Return how long the thread worked until now, whoever else works beside it."""
+        return passwords._thread.submit(time.thread_time).result()
+
     async def took(hash_: str | None) -> float:
         times = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = processor_seconds()
             assert not await passwords.verify(hash_, "wrong")
-            times.append(time.perf_counter() - began)
+            times.append(processor_seconds() - began)
         return statistics.median(times)
 
     with_one, without = await took(kept), await took(None)
-    assert 0.4 < with_one / without < 2.5
+    assert 0.5 < with_one / without < 2
     passwords.close()
 
 
 async def test_a_crowd_is_sent_away_and_the_loop_stays_free() -> None:
     passwords = Passwords()
     kept = hash_password("grey heron over the lake")
-    longest = 0.0
+    turns = 0
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal turns
         while True:
-            began = time.perf_counter()
             await asyncio.sleep(0.005)
-            longest = max(longest, time.perf_counter() - began)
+            turns += 1
 
     watching = asyncio.get_running_loop().create_task(watch())
     outcomes = await asyncio.gather(
@@ -144,5 +147,5 @@ async def test_a_crowd_is_sent_away_and_the_loop_stays_free() -> None:
     judged = [outcome for outcome in outcomes if outcome is False]
     sent_away = [outcome for outcome in outcomes if isinstance(outcome, TooMany)]
     assert (len(judged), len(sent_away)) == (WAITING_LIMIT, 1000 - WAITING_LIMIT)
-    assert longest < 0.5
+    assert turns > 3 * WAITING_LIMIT  # each hash takes many of them
     passwords.close()

@@ -2,10 +2,14 @@
 
 from gateway.store.database import Database
 from gateway.store.episodes import (
+    EpisodeRow,
+    ExcessPlace,
     ExcessRow,
     add_excess,
     close_episode,
     count_excess,
+    episodes_of,
+    excess_after,
     excess_of,
     find_episode,
     keep_open,
@@ -96,3 +100,33 @@ async def test_excess_of_an_unknown_episode_is_left_out(database: Database) -> N
         await add_excess(connection, [(make_episode(opened=11), make_observation())])
         await add_excess(connection, [])
         assert await count_excess(connection, incident) == 0
+
+
+async def test_all_requests_in_excess_are_read_in_parts_once_each(database: Database) -> None:
+    incident = await opened_episode(database)
+    second = make_episode(opened=500)
+    async with database.write() as connection:
+        await open_episode(connection, second, incident)
+        await open_episode(connection, make_episode(opened=900), await open_incident(connection))
+        for episode in (EPISODE, second, make_episode(opened=900)):
+            await add_excess(connection, [(episode, make_observation(each, 10_000)) for each in range(1, 8)])
+    found: list[ExcessRow] = []
+    after: ExcessPlace | None = None
+    async with database.read() as connection:
+        while True:
+            after, rows = await excess_after(connection, incident, after, 3)
+            if not rows:
+                break
+            assert len(rows) <= 3
+            found += rows
+        assert len(found) == await count_excess(connection, incident) == 14
+        assert sorted(each.request_id for each in found) == sorted(
+            each.request_id for each in await excess_of(connection, incident, 100)
+        )
+        assert (
+            await excess_of(connection, incident, 5, 12) == (await excess_of(connection, incident, 100))[12:]
+        )
+        assert await episodes_of(connection, incident) == [
+            EpisodeRow("warning", 10, None, None, quiet=False),
+            EpisodeRow("warning", 500, None, None, quiet=False),
+        ]

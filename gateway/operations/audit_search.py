@@ -1,0 +1,47 @@
+"""What people look for in the audit chain."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from gateway.access import Action, Person
+from gateway.audit.record import AuditRecord
+from gateway.errors import NotFound
+from gateway.store.audit_log import all_records
+from gateway.store.audit_search import RecordFilter, get_record, search_records
+from gateway.store.database import Database
+
+
+class AuditSearch:
+    """Finds records, and gives the whole chain to whoever verifies it elsewhere."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(
+        self, person: Person, wanted: RecordFilter, limit: int, before: int | None = None
+    ) -> list[AuditRecord]:
+        """Return up to *limit* of the records that match, the newest first; only those below *before*."""
+        person.require(Action.READ_AUDIT)
+        async with self._database.read() as connection:
+            return await search_records(connection, wanted, limit, before)
+
+    async def get(self, person: Person, number: int) -> AuditRecord:
+        """Return one record or raise `NotFound`."""
+        person.require(Action.READ_AUDIT)
+        async with self._database.read() as connection:
+            found = await get_record(connection, number)
+        if found is None:
+            raise NotFound("record_unknown", f"there is no audit record {number}", "Look at the last ones.")
+        return found
+
+    async def export(self, person: Person) -> AsyncIterator[bytes]:
+        """Yield the whole chain as lines of JSON, as `adt-gateway audit verify` reads an export."""
+        person.require(Action.READ_AUDIT)
+        async for record in all_records(self._database):
+            line = {
+                "number": record.number,
+                "body": record.body.decode(errors="replace"),
+                "hash": record.hash,
+            }
+            yield msgspec.json.encode(line) + b"\n"
