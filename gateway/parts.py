@@ -29,8 +29,10 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.backtests import Backtests
 from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
+from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
@@ -107,16 +109,9 @@ class Parts:
             database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
         )
         self._delivery = Delivery(database, settings.delivery_folder, clock, live)
+        ring = self._delivery.ring
         self._signing = Signing(
-            database,
-            token,
-            settings.token,
-            rules,
-            self.health,
-            self._conditions,
-            clock,
-            self._delivery.ring,
-            live,
+            database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
         self._liveness = Liveness(self.intake, self._in_force, self._counting)
@@ -136,6 +131,9 @@ class Parts:
         """Return what the views call."""
         settings, clock, rules = self._settings, self._clock, self._rules
         files = Files(database, rules, clock, live, settings.approval.passkey)
+        reviews = Reviews(database, rules)
+        store = settings.store_url, settings.store.password_file
+        self._backtests = Backtests(database, reviews, *store, clock)
         return Services(
             instance=settings.instance,
             database=database,
@@ -145,6 +143,8 @@ class Parts:
             receiver=self._receivers["http"],
             files=files,
             passkeys=Passkeys(settings.passkeys, database, files, clock) if settings.passkeys else None,
+            reviews=reviews,
+            backtests=self._backtests,
             signing=self._signing,
             delivery=self._delivery,
             in_force=self._in_force,
@@ -210,6 +210,7 @@ class Parts:
                 tasks.start(group, "clock", watch_clock(self._clock, self.health, self._conditions)),
                 tasks.start(group, "journal", watch_journal(self.intake, self.health)),
                 tasks.start(group, "watchdog", systemd.keep_alive(self._liveness.moved)),
+                tasks.start(group, "backtests", tasks.supervise("backtests", self._backtests.run)),
                 tasks.start(group, "usage", tasks.supervise("usage", self._entrance.usage.run)),
                 tasks.start(group, "folding", tasks.supervise("folding", self._folding.run)),
                 tasks.start(group, "reload", tasks.supervise("reload", reload.run)),

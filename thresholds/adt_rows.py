@@ -113,6 +113,12 @@ def _read_lines(lines: list[str], separator: str) -> list[list[str]]:
         return []
 
 
+def cells_of(line: str, separator: str) -> list[str] | None:
+    """Return the cells of one line, None where it is not CSV."""
+    read = _read_line(line, separator) if line else []
+    return read if isinstance(read, list) else None
+
+
 def _read_line(line: str, separator: str) -> list[str] | tuple[int, Complaint]:
     """Return the cells of one line, or the column and what is wrong with it."""
     if len(line) > MAX_LINE:

@@ -48,6 +48,15 @@ class RefusedFile(InvalidInput):
         self.check = check
 
 
+class DuplicateFile(Conflict):
+    """The same bytes are on their way already, as file *number*."""
+
+    def __init__(self, copy: StoredFile) -> None:
+        msg = f"the same bytes are ADT file {copy.id} already ({copy.state}, by {copy.submitted_by})"
+        super().__init__("adt_file_duplicate", msg, f"Look at it: adt-gateway files {copy.id}")
+        self.number = copy.id
+
+
 class Files:
     """What people do with ADT files. Every method is one transaction with its audit record."""
 
@@ -71,23 +80,15 @@ class Files:
         Raises `RefusedFile` where it has faults (its bytes are not kept, their hash is on record) and
         `Conflict` where the same bytes are on their way already.
         """
-        person.require(Action.SUBMIT_FILE)
-        if not FILE_NAME.fullmatch(name):
-            remedy = (
-                "Use letters, digits, dot, hyphen and underscore, 120 at most; begin with a letter or digit."
-            )
-            raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
-        now = self._clock()
-        rules = self._rules.current
-        check = await asyncio.to_thread(rules.check, name, data, int(now))
+        rules, now = self._rules.current, self._clock()
+        check = await self.check(person, name, data)
         if not check.accepted:
             await self._record_refusal(person, name, len(data), check, now)
             raise RefusedFile(name, check)
         async with self._database.write() as connection:
             copy = await find_live_copy(connection, check.sha256)
             if copy is not None:
-                msg = f"the same bytes are ADT file {copy.id} already ({copy.state}, by {copy.submitted_by})"
-                raise Conflict("adt_file_duplicate", msg, f"Look at it: adt-gateway files {copy.id}")
+                raise DuplicateFile(copy)
             await keep_profile(connection, rules.profile_sha256, rules.profile_text, int(now))
             file_id = await insert_file(
                 connection,
@@ -112,6 +113,16 @@ class Files:
             await self._record(connection, person.name, "submitted", file, now, detail)
         self._live.file(file)
         return file, check
+
+    async def check(self, person: Person, name: str, data: bytes) -> AdtCheck:
+        """Return what is wrong with a file; nothing is kept of it and nothing put on record."""
+        person.require(Action.SUBMIT_FILE)
+        if not FILE_NAME.fullmatch(name):
+            remedy = (
+                "Use letters, digits, dot, hyphen and underscore, 120 at most; begin with a letter or digit."
+            )
+            raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
+        return await asyncio.to_thread(self._rules.current.check, name, data, int(self._clock()))
 
     async def _record_refusal(
         self, person: Person, name: str, size: int, check: AdtCheck, now: float

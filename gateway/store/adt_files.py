@@ -4,7 +4,7 @@ import enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -90,6 +90,51 @@ async def list_files(connection: AsyncConnection, *states: FileState) -> list[St
     if states:
         query = query.where(adt_files.c.state.in_(states))
     return [_file(row) for row in await connection.execute(query)]
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Which files wait for a person: those of others to approve, delivered ones to acknowledge."""
+
+    approver: str | None
+    """The person's name, where they may approve."""
+    acknowledges: bool
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return it as a condition of a query."""
+        found: list[ColumnElement[bool]] = [false()]
+        if self.approver is not None:
+            others = adt_files.c.submitted_by != self.approver
+            found.append(and_(adt_files.c.state == FileState.SUBMITTED, others))
+        if self.acknowledges:
+            found.append(adt_files.c.state == FileState.DELIVERED)
+        return or_(*found)
+
+
+async def page_of_files(
+    connection: AsyncConnection, wanted: FileState | Waiting | None, offset: int, limit: int
+) -> list[StoredFile]:
+    """Return files in a state, those that wait for somebody, or all; newest first."""
+    query = select(*_COLUMNS).order_by(adt_files.c.id.desc()).offset(offset).limit(limit)
+    if isinstance(wanted, Waiting):
+        query = query.where(wanted.condition())
+    elif wanted is not None:
+        query = query.where(adt_files.c.state == wanted)
+    return [_file(row) for row in await connection.execute(query)]
+
+
+async def count_waiting(connection: AsyncConnection, waiting: Waiting) -> int:
+    """Return how many files wait for somebody."""
+    query = select(func.count()).select_from(adt_files).where(waiting.condition())
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def newest_in_force(connection: AsyncConnection) -> int:
+    """Return the audit record of the file that came into force last; 0 where none ever did.
+
+    While it stays the same, so do the thresholds in force.
+    """
+    query = select(func.max(adt_files.c.in_force_record))
+    return int((await connection.execute(query)).scalar_one() or 0)
 
 
 async def count_files(connection: AsyncConnection) -> dict[str, int]:

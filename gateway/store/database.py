@@ -130,15 +130,20 @@ def inserted_id(result: CursorResult[Any]) -> int:
 
 def open_database(settings: Settings) -> Database:
     """Open the store that *settings* name; nothing is connected yet."""
+    return open_store(settings.store_url, settings.store.password_file)
+
+
+def open_store(store_url: str, password_file: Path | None) -> Database:
+    """Open the store at this URL; a PostgreSQL password comes from its file."""
     try:
-        url = make_url(settings.store_url)
+        url = make_url(store_url)
     except (ArgumentError, ValueError):
         msg = "store.url is no SQLAlchemy URL"
         raise SettingsError("settings_invalid", msg, "Correct host, port and name in it.") from None
     if url.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(url))
-    if settings.store.password_file:
-        url = url.set(password=_password(settings.store.password_file))
+    if password_file:
+        url = url.set(password=_password(password_file))
     # A commit is on disk before anything is acknowledged, whatever the server's own default.
     session = {"lock_timeout": str(LOCK_MILLISECONDS), "synchronous_commit": "on"}
     return Database(

@@ -172,6 +172,28 @@ async def count_excess(connection: AsyncConnection, incident_id: int) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
+class Told(msgspec.Struct, frozen=True):
+    """How many breaches of one key were put on record."""
+
+    key: ThresholdKey
+    level: Level
+    count: int
+
+
+async def count_told(connection: AsyncConnection, since: int, until: int) -> list[Told]:
+    """Return how many breaches of each key and level opened from *since* to before *until*."""
+    columns = [episodes.c[name] for name in (*ThresholdKey.__struct_fields__, "level")]
+    query = select(*columns, func.count()).group_by(*columns)
+    told = episodes.c.incident_id.is_not(None)
+    rows = await connection.execute(
+        query.where(told, episodes.c.opened_at >= since, episodes.c.opened_at < until)
+    )
+    return [
+        Told(ThresholdKey(UserId(row[0]), row[1], row[2], row[3], Alignment(row[4])), Level(row[5]), row[6])
+        for row in rows
+    ]
+
+
 class EpisodeRow(msgspec.Struct, frozen=True):
     """An episode as it is shown."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import adt_files
@@ -22,6 +22,15 @@ _Value = TypeVar("_Value")
 async def thresholds_in_force(connection: AsyncConnection) -> tuple[Threshold, ...]:
     """Return all thresholds in force, exceptions included."""
     rows = await connection.execute(select(table).where(table.c.superseded_at.is_(None)))
+    return tuple(threshold_of(row) for row in rows)
+
+
+async def thresholds_before(connection: AsyncConnection, file_id: int, at: int) -> tuple[Threshold, ...]:
+    """Return what was in force at *at*, just before file *file_id* came into force at that second."""
+    until = or_(table.c.superseded_at.is_(None), table.c.superseded_at >= at)
+    which = table.c.file_id != file_id, table.c.in_force_at <= at, until
+    earlier = table.c.file_id < file_id  # of two files of one second the later number came second
+    rows = await connection.execute(select(table).where(*which, or_(table.c.in_force_at < at, earlier)))
     return tuple(threshold_of(row) for row in rows)
 
 

@@ -170,9 +170,15 @@ def _missing(file: StoredFile, part: str, failed: SigningError | None) -> NotFou
 async def approve(request: web.Request) -> web.Response:
     """Approve a file that somebody else submitted; it is signed and delivered at once where that can be done."""
     person = await asker(request)
-    services = request.app[SERVICES]
-    file = await services.files.approve(person, path_number(request))
-    return json_answer(shown(await sign_and_deliver(services, file.id)))
+    return json_answer(shown(await approve_file(request.app[SERVICES], person, path_number(request))))
+
+
+async def approve_file(services: Services, person: Person, number: int) -> StoredFile:
+    """Approve a file, and have it signed and delivered.
+
+    Raises `TokenUnavailable` where it is approved and on record but not signed yet.
+    """
+    return await sign_and_deliver(services, (await services.files.approve(person, number)).id)
 
 
 async def sign_and_deliver(services: Services, number: int) -> StoredFile:

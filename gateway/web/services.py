@@ -10,9 +10,11 @@ from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
+from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
+from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
@@ -38,6 +40,8 @@ class Services:
     files: Files
     passkeys: Passkeys | None
     """Where they are set."""
+    reviews: Reviews
+    backtests: Backtests
     signing: Signing
     delivery: Delivery
     in_force: InForce

@@ -16,6 +16,17 @@ ADMIN: Final = frozenset({Role.ADMIN})
 APPROVER: Final = frozenset({Role.APPROVER})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
+    ("GET", "/files"): EVERYBODY,
+    ("GET", "/approve"): frozenset({Role.APPROVER}),
+    ("GET", "/files/new"): frozenset({Role.SUBMITTER}),
+    ("POST", "/files/new"): frozenset({Role.SUBMITTER}),
+    ("GET", "/files/{number}"): EVERYBODY,
+    ("GET", "/files/{number}/backtest"): EVERYBODY,
+    ("POST", "/files/{number}/approve"): frozenset({Role.APPROVER}),
+    ("POST", "/files/{number}/reject"): frozenset({Role.APPROVER}),
+    ("POST", "/files/{number}/withdraw"): frozenset({Role.SUBMITTER}),
+    ("POST", "/files/{number}/deliver"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/files/{number}/acknowledge"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
     ("GET", "/overview"): EVERYBODY,
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,

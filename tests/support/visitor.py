@@ -31,14 +31,17 @@ class Visitor:
         headers: Mapping[str, str] = NONE,
     ) -> Answer:
         """Send one request, with the cookies that were set."""
+        if fields is None:
+            return self.ask_raw(method, path, None, headers)
+        body = urlencode(fields, doseq=True).encode()
+        return self.ask_raw(method, path, body, {"Content-Type": FORM} | dict(headers))
+
+    def ask_raw(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Send one request with this body."""
         parts = urlsplit(self.url)
         sent = dict(headers)
         if self.cookies:
             sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        body = None
-        if fields is not None:
-            body = urlencode(fields, doseq=True).encode()
-            sent.setdefault("Content-Type", FORM)
         connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         try:
             connection.request(method, path, body, sent)

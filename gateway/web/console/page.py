@@ -35,6 +35,8 @@ class Page(msgspec.Struct, frozen=True):
     parent: str = FIRST
     """Path of the page above, for the breadcrumb."""
     form_bytes: int = FORM_BYTES
+    kept_field: str = ""
+    """Name of the field whose text is given back where the session is over when the form arrives."""
 
 
 PAGE: Final = web.RequestKey("page", Page)

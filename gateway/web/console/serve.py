@@ -12,6 +12,7 @@ from gateway.web.console.flash import forget, told
 from gateway.web.console.form import Form, read_form
 from gateway.web.console.page import PAGE, Page
 from gateway.web.console.same_site import TOKEN_FIELD, check_origin, check_token
+from gateway.web.console.session_over import given_back
 from gateway.web.console.visit import Visit
 
 CHANGE_PATH: Final = "/account/password"
@@ -30,7 +31,7 @@ def served(page: Page) -> Serve:
         try:
             session = await session_of(request)
         except NotAuthenticated:
-            return _to_sign_in(request)
+            return await given_back(request, page) or _to_sign_in(request)
         if session.must_change_password and page.path not in WITHOUT_OWN_PASSWORD:
             return web.Response(status=303, headers={"Location": CHANGE_PATH})
         session.person.require(page.action)

@@ -1,0 +1,61 @@
+"""What somebody may do with an ADT file now, and why not. Pure; the operations themselves refuse again."""
+
+import enum
+from typing import Final
+
+import msgspec
+
+from gateway.access import PERMISSIONS, Action, Person
+from gateway.store.adt_files import FileState, StoredFile
+
+
+class Step(enum.StrEnum):
+    """A step in the life of a file that a person takes."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+    DELIVER = "deliver"
+    ACKNOWLEDGE = "acknowledge"
+
+
+ACTIONS: Final = {
+    Step.APPROVE: Action.APPROVE_FILE,
+    Step.REJECT: Action.APPROVE_FILE,
+    Step.WITHDRAW: Action.WITHDRAW_FILE,
+    Step.DELIVER: Action.DELIVER_FILE,
+    Step.ACKNOWLEDGE: Action.ACKNOWLEDGE_FILE,
+}
+"""What a person must be allowed for each step."""
+
+NEXT: Final = {
+    FileState.SUBMITTED: (Step.APPROVE, Step.REJECT, Step.WITHDRAW),
+    FileState.APPROVED: (Step.APPROVE, Step.WITHDRAW),
+    FileState.SIGNED: (Step.DELIVER,),
+    FileState.DELIVERED: (Step.ACKNOWLEDGE, Step.DELIVER),
+}
+"""The steps that a file in each state waits for; in the other states it waits for nobody."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A step that a file waits for, and why the person cannot take it (empty where they can)."""
+
+    step: Step
+    obstacle: str
+
+
+def choices(file: StoredFile, person: Person) -> tuple[Choice, ...]:
+    """Return the steps that *file* waits for, each with what keeps *person* from it."""
+    return tuple(Choice(step, _obstacle(step, file, person)) for step in NEXT.get(file.state, ()))
+
+
+def _obstacle(step: Step, file: StoredFile, person: Person) -> str:
+    own = file.submitted_by == person.name
+    if step is Step.APPROVE and own:
+        return "You submitted this file; a second person must approve it."
+    if not person.may(ACTIONS[step]):
+        wanted = " or ".join(sorted(PERMISSIONS[ACTIONS[step]]))
+        return f"This needs the role {wanted}."
+    if step is Step.WITHDRAW and not own:
+        return f"{file.submitted_by} submitted this file; only they can withdraw it."
+    return ""

@@ -1,0 +1,33 @@
+// Shows beside the difference what the file would have done, as soon as that is worked out. Without script a link leads there.
+import { showLocalTimes } from "./times.js";
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 5000;
+
+/** Load what is known into `place`, again and again while it is being worked out. */
+async function follow(place, address) {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    const found = await load(address);
+    if (!found) return;
+    place.replaceChildren(...found.childNodes);
+    place.dataset.progress = found.dataset.progress;
+    showLocalTimes(place);
+    if (!["waiting", "running"].includes(found.dataset.progress)) return;
+    place.querySelector(".again")?.remove();
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+/** The section of the page at `address`; nothing where it cannot be had, and then the link stays. */
+async function load(address) {
+  try {
+    const answer = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
+    if (!answer.ok) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#backtest");
+  } catch {
+    return null;
+  }
+}
+
+const place = document.querySelector("#backtest[data-load]");
+if (place) follow(place, place.dataset.load);
