@@ -110,7 +110,9 @@ def test_a_file_is_approved_with_a_passkey_and_an_auditor_verifies_it_offline(
         add_passkey(page, "blue key")
         expect(page.get_by_role("region", name="Passkeys")).to_contain_text("blue key")
         assert_accessible(page)
-        page.goto(f"/files/{number}/passkey")
+        page.goto(f"/files/{number}")
+        expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
+        page.get_by_role("link", name="Approve with a passkey").click()
         assert_accessible(page)
         page.set_viewport_size({"width": WIDTH, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH

@@ -64,6 +64,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         rows=rows,
         pages=pages,
         filters=change_filters(review, path, here),
+        passkey=services.files.passkey,
         choices={choice.step: choice.obstacle for choice in choices(review.file, visit.person)},
         duties=tuple(Duty),
         covers=tuple(Cover),

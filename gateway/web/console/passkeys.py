@@ -82,7 +82,7 @@ async def approve(visit: Visit) -> web.StreamResponse:
     number, form = path_number(visit.request), visit.form
     file = await _passkeys(visit).approve(visit.session, number, form.raw("nonce"), form.raw("answer"))
     file = await sign_and_deliver(visit.services, file.id)
-    return visit.go("/", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
+    return visit.go(f"/files/{file.id}", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
 
 
 _NUMBER: Final = "{number:[0-9]{1,10}}"
