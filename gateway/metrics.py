@@ -43,6 +43,12 @@ DROPPED_FILES: Final = Counter(
     ["folder"],
     registry=REGISTRY,
 )
+DROPPED_ADT_FILES: Final = Counter(
+    "adt_gateway_dropped_adt_files",
+    "ADT files of their drop folder that were dealt with, by state: submitted, refused, not_permitted.",
+    ["state"],
+    registry=REGISTRY,
+)
 MISPLACED: Final = Counter(
     "adt_gateway_misplaced",
     "Communications counted at their arrival because they came over five minutes late or from the future.",

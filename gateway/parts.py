@@ -29,6 +29,7 @@ from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.adt_drop_folder import adt_drop_folder
 from gateway.operations.backtests import Backtests
 from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
@@ -219,11 +220,7 @@ class Parts:
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
                 tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
-            for name, dispatcher in self._dispatchers.items():
-                work = tasks.supervise(f"alerts-{name}", dispatcher.run)
-                running.append(tasks.start(group, f"alerts-{name}", work))
-            running += self._start_sources(group)
-            running += self._start_watches(group)
+            running += self._start_sources(group) + self._start_watches(group)
             reload.also(self._reload)
             if self._tls:
                 running.append(tasks.start(group, "tls", tasks.supervise("tls", self._tls.watch)))
@@ -251,7 +248,7 @@ class Parts:
                 task.cancel()
 
     def _start_watches(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """Start what says which conditions hold, and what puts them on record."""
+        """Start what says which conditions hold, puts them on record, and sends alerts."""
         conditions, clock = self._conditions, self._clock
         heard = {source: receiver.heard for source, receiver in self._receivers.items()}
         silence = SilenceWatch(conditions, self._settings.silence, heard, clock)
@@ -264,6 +261,7 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
+        work |= {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:
@@ -279,6 +277,8 @@ class Parts:
             work |= {"forward": self._passed_on.run, "not-counted": self._not_counted.run}
         if self._drop_folder:
             work["drop-folder"] = self._drop_folder.run
+        database, files = self._services.database, self._services.files
+        work |= adt_drop_folder(self._settings.adt_files, database, files, self.health, self._clock)
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
 

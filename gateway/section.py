@@ -185,3 +185,18 @@ class Store(Section):
             msg = f"it has to begin with {' or '.join(URL_FORMS)} (a SQLite path is absolute)"
             raise ValueError(msg)
         return url
+
+
+class AdtFiles(Section):
+    """ADT files and what is done with them."""
+
+    profile: Path = Field(Path("profiles/adt-1.toml"), description="Profile of the file layout.")
+    delivery_folder: Path | None = Field(
+        None, description="Folder for signed files; empty for `delivered` in the data directory."
+    )
+    drop_folder: Path | None = Field(
+        None, description="Folder in which other systems put CSV files to be submitted; without it none is."
+    )
+    drop_folder_person: str | None = Field(
+        None, description="Person with the role submitter in whose name these files are submitted."
+    )

@@ -19,6 +19,7 @@ from gateway.errors import SettingsError
 from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.origin import Origin, origins
 from gateway.section import (
+    AdtFiles,
     ClientCertificate,
     Forecast,
     Forward,
@@ -105,15 +106,6 @@ class History(Section):
     days: int = Field(397, ge=32, le=3660, description="How many days of counts by the minute are kept.")
 
 
-class AdtFiles(Section):
-    """ADT files and what is done with them."""
-
-    profile: Path = Field(Path("profiles/adt-1.toml"), description="Profile of the file layout.")
-    delivery_folder: Path | None = Field(
-        None, description="Folder for signed files; empty for `delivered` in the data directory."
-    )
-
-
 class ServiceUser(Section):
     """A DCC User of ours."""
 
@@ -197,6 +189,17 @@ class Settings(BaseSettings):
     def _check_passkeys(self) -> Self:
         if self.approval.passkey != "off" and self.passkeys is None:
             msg = "approval.passkey: it needs passkeys.origin"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_drop_folders(self) -> Self:
+        folder = self.adt_files.drop_folder
+        if folder and not self.adt_files.drop_folder_person:
+            msg = "adt_files.drop_folder: it needs adt_files.drop_folder_person"
+            raise ValueError(msg)
+        if folder and folder == self.ingest.drop_folder:
+            msg = "adt_files.drop_folder: it may not be ingest.drop_folder, which takes every file"
             raise ValueError(msg)
         return self
 

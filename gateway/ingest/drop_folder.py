@@ -20,7 +20,17 @@ import structlog
 from gateway.clock import Clock, to_text
 from gateway.errors import InvalidInput, Unavailable
 from gateway.health import Health
-from gateway.ingest.dropped_file import ENDINGS, open_dropped, put_away, read_batches, read_whole
+from gateway.ingest.dropped_file import (
+    ENDINGS,
+    Identity,
+    identify,
+    is_finished,
+    open_dropped,
+    put_away,
+    read_batches,
+    read_whole,
+    shown_name,
+)
 from gateway.ingest.receive import Receiver, RejectedLine, TakenLines
 from gateway.metrics import DROPPED_FILES
 
@@ -34,9 +44,6 @@ REJECTED_SHOWN: Final = 1000
 """Rejected lines that a result names at the most."""
 CLOCK_SECONDS: Final = 300
 """How far the clock of a file server may be ahead of ours."""
-
-UNFINISHED: Final = (".tmp", ".part")
-"""Ends of names that somebody still writes to; so is a leading dot."""
 
 PART: Final = "drop-folder"
 
@@ -57,10 +64,6 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
-_Identity = tuple[int, ...]
-"""Device, number, size and time of the last change of a file: whatever it is called, it is that one."""
-
-
 class DropFolder:
     """Counts the files of one folder."""
 
@@ -70,7 +73,7 @@ class DropFolder:
         self._receiver = receiver
         self._health = health
         self._clock = clock
-        self._not_put_away: dict[_Identity, Result] = {}
+        self._not_put_away: dict[Identity, Result] = {}
 
     def unfinished_since(self) -> float:
         """Return when the first file was claimed that is not put away yet; infinity where there is none."""
@@ -112,7 +115,7 @@ class DropFolder:
         """Move files that are ready to where nobody else writes; return their names."""
         names = []
         with os.scandir(self._folder) as entries:
-            ready = (entry for entry in entries if _is_ready(entry))
+            ready = (entry for entry in entries if is_finished(entry))
             for entry in itertools.islice(ready, FILES_PER_SCAN):
                 Path(entry.path).rename(self._working / entry.name)
                 names.append(entry.name)
@@ -135,7 +138,7 @@ class DropFolder:
 
         It might be longer than any communication is remembered.
         """
-        identity = await asyncio.to_thread(_identify, self._working / name)
+        identity = await asyncio.to_thread(identify, self._working / name)
         result = self._not_put_away.get(identity) if identity else None
         if result is None:
             result = await self._result(name)
@@ -157,8 +160,7 @@ class DropFolder:
             result = Result(code=error.code, message=error.message)
         except OSError as error:
             result = Result(code="file_unreadable", message=f"it cannot be read: {error.strerror}")
-        shown_name = os.fsencode(name).decode(errors="backslashreplace")
-        return msgspec.structs.replace(result, file=shown_name, finished_at=to_text(self._clock()))
+        return msgspec.structs.replace(result, file=shown_name(name), finished_at=to_text(self._clock()))
 
     async def _read(self, name: str) -> Result:
         result = Result()
@@ -187,18 +189,3 @@ class DropFolder:
             batches = read_batches(file)
             while batch := await asyncio.to_thread(next, batches, None):
                 yield batch[0], await _patiently(Unavailable, self._receiver.lines, batch[1])
-
-
-def _identify(path: Path) -> _Identity:
-    """Return which file it is; nothing where it is gone."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _is_ready(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
-        return False
-    return not entry.is_dir(follow_symlinks=False)

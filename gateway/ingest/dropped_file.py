@@ -24,6 +24,14 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 NAME_MAX_BYTES: Final = 200
 """A longer name is cut: file systems allow 255 bytes, and the result's name is longer."""
 
+UNFINISHED: Final = (".tmp", ".part")
+"""Ends of names that somebody still writes to; so is a leading dot."""
+
+REMEDY: Final = "Put XML or NDJSON files there, by rename."
+
+Identity = tuple[int, ...]
+"""Device, number, size and time of the last change of a file: whatever it is called, it is that one."""
+
 
 def open_dropped(path: Path) -> BinaryIO:
     """Open *path* if it is a regular file of a kind and size that is read; it is never followed nor waited for.
@@ -32,11 +40,18 @@ def open_dropped(path: Path) -> BinaryIO:
     """
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
-        raise _refused("ending_unknown", f"the name ends in none of {', '.join(ENDINGS)}")
+        raise InvalidInput("ending_unknown", f"the name ends in none of {', '.join(ENDINGS)}", REMEDY)
+    return open_plain(path, DOCUMENT_MAX_BYTES if kind == "xml" else LINES_FILE_MAX_BYTES, REMEDY)
+
+
+def open_plain(path: Path, limit: int, remedy: str) -> BinaryIO:
+    """Open *path* if it is a regular file of *limit* bytes at the most; it is never followed nor waited for.
+
+    Raises `InvalidInput`: `not_a_file` (with *remedy*), `too_large`; `OSError` where it cannot be opened.
+    """
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise _refused("not_a_file", "it is a link, a pipe or another thing that is no file")
+        raise InvalidInput("not_a_file", "it is a link, a pipe or another thing that is no file", remedy)
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    limit = DOCUMENT_MAX_BYTES if kind == "xml" else LINES_FILE_MAX_BYTES
     size = os.fstat(file.fileno()).st_size
     if size > limit:
         file.close()
@@ -44,11 +59,11 @@ def open_dropped(path: Path) -> BinaryIO:
     return file
 
 
-def read_whole(file: BinaryIO) -> bytes:
-    """Return a document; raise `too_large` before more than the limit are kept."""
-    data = file.read(DOCUMENT_MAX_BYTES + 1)
-    if len(data) > DOCUMENT_MAX_BYTES:
-        raise too_large(len(data), DOCUMENT_MAX_BYTES)
+def read_whole(file: BinaryIO, limit: int = DOCUMENT_MAX_BYTES) -> bytes:
+    """Return what is in *file*; raise `too_large` before more than *limit* bytes are kept."""
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise too_large(len(data), limit)
     return data
 
 
@@ -85,6 +100,11 @@ def put_away(path: Path, folder: Path, result: bytes) -> None:
     name = path.name
     if os.path.lexists(folder / name) or len(os.fsencode(name)) > NAME_MAX_BYTES:
         name = f"{os.fsdecode(os.fsencode(name)[:NAME_MAX_BYTES])}.{time.time_ns()}"
+    move_beside(path, folder, name, result)
+
+
+def move_beside(path: Path, folder: Path, name: str, result: bytes) -> None:
+    """Write *result* into *folder* as `NAME.result.json`, on disk before it has its name; then move *path* there."""
     beside = folder / f"{name}.result.json"
     unfinished = folder / f".{name}.result.json"
     with unfinished.open("wb") as file:
@@ -95,5 +115,22 @@ def put_away(path: Path, folder: Path, result: bytes) -> None:
     path.rename(folder / name)
 
 
-def _refused(code: str, message: str) -> InvalidInput:
-    return InvalidInput(code, message, "Put XML or NDJSON files there, by rename.")
+def shown_name(name: str) -> str:
+    """Return a name as text, also where its bytes are none."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def identify(path: Path) -> Identity:
+    """Return which file it is; nothing where it is gone."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def is_finished(entry: os.DirEntry[str]) -> bool:
+    """Tell whether by its name nobody writes to it any more, and it is no folder."""
+    if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
+        return False
+    return not entry.is_dir(follow_symlinks=False)

@@ -31,6 +31,9 @@ from thresholds.adt_file import AdtCheck
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """Plain names alone: they become names of files in the delivery folder. The profile says more of them."""
 
+FILE_BYTES: Final = 16 * 1024 * 1024
+"""Size of a file at the most; one of 100 000 rows has about 9 MB."""
+
 FAULTS_RECORDED: Final = 20
 """Faults that the audit record of a refused file lists; the person gets all of them."""
 

@@ -175,6 +175,22 @@ async def find_live_copy(connection: AsyncConnection, sha256: str) -> StoredFile
     return _file(row) if row else None
 
 
+async def last_number(connection: AsyncConnection) -> int:
+    """Return the number of the newest file; 0 where there is none."""
+    return int((await connection.execute(select(func.max(adt_files.c.id)))).scalar_one() or 0)
+
+
+async def find_submitted(
+    connection: AsyncConnection, after: int, name: str, sha256: str, person: str
+) -> StoredFile | None:
+    """Return the file with a number above *after* that *person* submitted with this name and these bytes."""
+    columns = adt_files.c
+    same = columns.name == name, columns.sha256 == sha256, columns.submitted_by == person
+    query = select(*_COLUMNS).where(columns.id > after, *same).order_by(columns.id).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return _file(row) if row else None
+
+
 async def get_part(connection: AsyncConnection, file_id: int, part: str) -> bytes | None:
     """Return the `content`, the `signature`, the `receipt` or the `approval_evidence` of a file."""
     query = select(adt_files.c[part]).where(adt_files.c.id == file_id)

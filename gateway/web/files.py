@@ -10,14 +10,12 @@ from aiohttp import web
 from gateway.access import Action, Person
 from gateway.errors import GatewayError, InvalidInput, NotFound, TokenUnavailable, TooLarge
 from gateway.ingest.passed_on import plain
+from gateway.operations.files import FILE_BYTES
 from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.services import SERVICES, Services
-
-FILE_BYTES: Final = 16 * 1024 * 1024
-"""Size of an uploaded file at the most; a file of 100 000 rows has about 9 MB."""
 
 NOTE_BYTES: Final = 4096
 """Size of a body that holds a reason or a reference."""

@@ -131,6 +131,14 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
             "[http]\nhost = '::'\nplain_text_beyond_loopback = true\n[forward]\nurl = 'http://a'\nauthenticate = false",
             "forward.authenticate: it may be false only where http.host is a loopback address",
         ),
+        (
+            "[adt_files]\ndrop_folder = 'in'",
+            "adt_files.drop_folder: it needs adt_files.drop_folder_person",
+        ),
+        (
+            "[adt_files]\ndrop_folder = 'in'\ndrop_folder_person = 'ann'\n[ingest]\ndrop_folder = 'in'",
+            "adt_files.drop_folder: it may not be ingest.drop_folder, which takes every file",
+        ),
     ],
 )
 def test_a_refusal_says_in_plain_words_what_a_key_has_to_be_and_which_is_meant(

@@ -8,12 +8,11 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.errors import GatewayError, InvalidInput
-from gateway.operations.files import DuplicateFile, RefusedFile
+from gateway.operations.files import FILE_BYTES, DuplicateFile, RefusedFile
 from gateway.web.console.file_list import FILES
 from gateway.web.console.form import Fault, Form
 from gateway.web.console.page import FORM_BYTES, Page
 from gateway.web.console.visit import Visit
-from gateway.web.files import FILE_BYTES
 from thresholds.adt_excerpt import MOST_LINES, lines_around
 from thresholds.adt_file import AdtCheck
 from thresholds.faults import Fault as FileFault
