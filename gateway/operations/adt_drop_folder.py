@@ -12,6 +12,7 @@ result and the file leaves a result alone, and the file gets another with a numb
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import time
@@ -99,6 +100,8 @@ class AdtDropFolder:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o770)
         for folder in (self._working, self._folder / "done", self._folder / "failed"):
             folder.mkdir(exist_ok=True, mode=0o750)
+            if folder.is_symlink():  # results would be written wherever it leads
+                raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is a link")
         taken = sorted(path for path in self._working.iterdir() if path.name.isdecimal())
         return [path for folder in taken for path in sorted(folder.iterdir())]
 

@@ -89,22 +89,15 @@ def test_a_person_who_was_disabled_submits_nothing(daemon: Daemon) -> None:
 
 
 def test_killed_between_submission_and_result_nothing_is_submitted_twice(daemon: Daemon) -> None:
-    """The folder for results is made unusable, so that the kill surely comes between the two."""
+    """The result cannot be written at first, so that the kill surely comes between the two."""
     wait_folder(daemon)
-    done = daemon.folder / "in/done"
-    done.rmdir()
-    done.write_bytes(b"")
-    wait_for("the trouble", lambda: "adt_drop_folder_unusable" in daemon.log)
-    daemon.kill()
-    done.unlink()
-    done.mkdir()
-    (done / ".adt.csv.result.json").mkdir()  # where the result is written at first
-    daemon.start()
+    obstacle = daemon.folder / "in/done/.adt.csv.result.json"
+    obstacle.mkdir()
     put(daemon, "adt.csv", good(80))
     wait_for("the submission", lambda: daemon.query("SELECT id FROM adt_files"))
     daemon.kill()
     assert [path.name for path in (daemon.folder / "in/.working").glob("*/*")] == ["adt.csv"]
-    (done / ".adt.csv.result.json").rmdir()
+    obstacle.rmdir()
     daemon.start()
     assert result(daemon, "done/adt.csv")["id"] == 1
     assert daemon.query("SELECT count(*) FROM adt_files") == [(1,)]

@@ -218,6 +218,17 @@ async def test_while_the_store_is_away_files_wait(place: Place) -> None:
     assert place.result("done/adt.csv")["state"] == "submitted"
 
 
+@pytest.mark.parametrize("name", [".working", "done", "failed"])
+async def test_results_are_not_written_where_a_link_leads(place: Place, tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (place.folder / name).symlink_to(tmp_path / "elsewhere")
+    place.put("adt.csv")
+    with pytest.raises(NotADirectoryError, match=f"{name} is a link"):
+        await place.look()
+    assert await place.stored() == []
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 async def test_a_file_that_cannot_be_put_away_is_refused_once(place: Place) -> None:
     await place.drop.look(0)
     obstacle = place.folder / "failed/.bad.csv.result.json"  # where the result is written at first
