@@ -22,7 +22,7 @@ from typing import Final
 
 import structlog
 
-from gateway.access import Action, Person
+from gateway.access import Person
 from gateway.clock import Clock, to_text
 from gateway.durable import sync_folder
 from gateway.errors import GatewayError, NotPermitted, Unavailable
@@ -43,6 +43,8 @@ SCAN_SECONDS: Final = 0.5
 FILES_PER_SCAN: Final = 500
 
 PART: Final = "adt-drop-folder"
+VIA: Final = "drop folder"
+"""How audit records tell these files from those that the person submitted with their own hands."""
 
 
 class AdtDropFolder:
@@ -163,13 +165,13 @@ class AdtDropFolder:
             file = await find_submitted(connection, after, shown_name(path.name), sha256, self._person)
         warnings: tuple[Fault, ...] = ()
         if file is None:
-            file, check = await self._files.submit(await self._submitter(), path.name, data)
+            file, check = await self._files.submit(await self._submitter(), path.name, data, VIA)
             warnings = check.warnings
         at = to_text(self._clock())
         return Result(path.name, "submitted", at, sha256=sha256, id=file.id, warnings=warnings)
 
     async def _submitter(self) -> Person:
-        """Return in whose name it is submitted; raise `NotPermitted` where they may not (any more)."""
+        """Return in whose name it is submitted; raise `NotPermitted` where they have no access (any more)."""
         name = self._person
         async with self._database.read() as connection:
             found = await find_person(connection, name)
@@ -180,9 +182,7 @@ class AdtDropFolder:
         if found.disabled_at is not None:
             msg = f"adt_files.drop_folder_person: {name} has no access any more"
             raise NotPermitted("person_disabled", msg, remedy)
-        person = Person(found.name, frozenset(found.roles))
-        person.require(Action.SUBMIT_FILE)
-        return person
+        return Person(found.name, frozenset(found.roles))
 
 
 def _odd_folders(entries: list[os.DirEntry[str]]) -> Iterator[str]:

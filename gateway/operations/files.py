@@ -77,8 +77,10 @@ class Files:
         self._clock = clock
         self._live = live or Live()
 
-    async def submit(self, person: Person, name: str, data: bytes) -> tuple[StoredFile, AdtCheck]:
-        """Check a file and keep it for approval.
+    async def submit(
+        self, person: Person, name: str, data: bytes, via: str = ""
+    ) -> tuple[StoredFile, AdtCheck]:
+        """Check a file and keep it for approval; *via* is put on record where it did not come by their own hand.
 
         Raises `RefusedFile` where it has faults (its bytes are not kept, their hash is on record) and
         `Conflict` where the same bytes are on their way already.
@@ -86,7 +88,7 @@ class Files:
         rules, now = self._rules.current, self._clock()
         check = await self.check(person, name, data)
         if not check.accepted:
-            await self._record_refusal(person, name, len(data), check, now)
+            await self._record_refusal(person, name, check, now, via)
             raise RefusedFile(name, check)
         async with self._database.write() as connection:
             copy = await find_live_copy(connection, check.sha256)
@@ -112,7 +114,7 @@ class Files:
                 "rows": file.row_count,
                 "profile": file.profile,
                 "profile_sha256": file.profile_sha256,
-            }
+            } | _by(via)
             await self._record(connection, person.name, "submitted", file, now, detail)
         self._live.file(file)
         return file, check
@@ -127,17 +129,15 @@ class Files:
             raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
         return await asyncio.to_thread(self._rules.current.check, name, data, int(self._clock()))
 
-    async def _record_refusal(
-        self, person: Person, name: str, size: int, check: AdtCheck, now: float
-    ) -> None:
+    async def _record_refusal(self, person: Person, name: str, check: AdtCheck, now: float, via: str) -> None:
         faults = [f"{f.line}:{f.column} {f.code}" for f in check.faults[:FAULTS_RECORDED]]
         detail = {
             "name": name,
             "sha256": check.sha256,
-            "bytes": size,
+            "bytes": check.size,
             "fault_count": check.fault_count,
             "faults": faults,
-        }
+        } | _by(via)
         async with self._database.write() as connection:
             await append_record(connection, Entry(person.name, "adt_file.refused", "adt-file", detail), now)
 
@@ -246,6 +246,10 @@ class Files:
     ) -> int:
         entry = Entry(actor, f"adt_file.{step}", file.subject, detail or {})
         return (await append_record(connection, entry, now)).number
+
+
+def _by(via: str) -> dict[str, str]:
+    return {"via": via} if via else {}
 
 
 def first_effective(check: AdtCheck) -> int:

@@ -90,6 +90,8 @@ async def test_a_good_file_is_submitted_and_lies_in_done_with_its_result(place: 
     }
     assert (place.folder / "done/adt.csv").read_bytes() == GOOD
     assert list((place.folder / ".working").iterdir()) == []
+    (record,) = await read_records(place.database, subject=stored.subject)
+    assert json.loads(record.body)["detail"]["via"] == "drop folder"
 
 
 async def test_a_faulty_file_lies_in_failed_with_line_and_remedy(place: Place) -> None:
@@ -241,7 +243,8 @@ async def test_a_file_that_cannot_be_put_away_is_refused_once(place: Place) -> N
     await place.look()
     assert place.result("failed/bad.csv")["code"] == "adt_file_refused"
     records = await read_records(place.database, subject="adt-file")
-    assert [b"adt_file.refused" in bytes(record.body) for record in records] == [True]
+    assert [json.loads(record.body)["action"] for record in records] == ["adt_file.refused"]
+    assert json.loads(records[0].body)["detail"]["via"] == "drop folder"
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.0, 3.0])), max_size=30))
