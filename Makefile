@@ -11,7 +11,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@.ci/packages test
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

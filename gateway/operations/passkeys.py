@@ -87,7 +87,7 @@ class Passkeys:
             rp_id=self._settings.domain,
             rp_name="ADT Gateway",
             user_name=name,
-            user_id=hashlib.sha256(f"adt-gateway person {name}".encode()).digest(),
+            user_id=hashlib.sha256(f"adt-gateway/person/{name}".encode()).digest(),
             challenge=base64url_to_bytes(nonce),
             attestation=AttestationConveyancePreference.NONE,
             authenticator_selection=AuthenticatorSelectionCriteria(

@@ -23,7 +23,7 @@ def signed_in(daemon: Daemon, name: str) -> Visitor:
 
 def test_every_page_is_kept_nowhere_and_loads_from_here_alone(daemon: Daemon) -> None:
     visitor = signed_in(daemon, "ada")
-    for path in ("/login", "/", "/account", "/people", "/people/alice", "/people/nobody", "/nothing"):
+    for path in ("/login", "/overview", "/account", "/people", "/people/alice", "/people/nobody", "/nothing"):
         headers = visitor.get(path, HTML).headers
         if path == "/login":  # who is signed in goes on
             headers = Visitor(daemon.url).get(path).headers
