@@ -5,12 +5,13 @@ from typing import Final
 
 from gateway.audit.record import Entry
 from gateway.clock import Clock
-from gateway.errors import InvalidInput, TooMany
+from gateway.errors import Conflict, InvalidInput, TooMany
 from gateway.operations.passwords import Passwords, check_password
 from gateway.operations.people import enabled, of_the_gateway
 from gateway.operations.sessions import Session
 from gateway.operations.throttle import ACCOUNT, Throttle
 from gateway.store import people as store
+from gateway.store.access_tokens import revoke_all_access_tokens
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.sessions import end_sessions
@@ -18,6 +19,18 @@ from gateway.store.sessions import end_sessions
 TEMPORARY_SECONDS: Final = 86_400
 """How long a password works that its person has not chosen."""
 TEMPORARY_BYTES: Final = 15
+
+
+FRESH_SECONDS: Final = 900
+"""How new a session is in which a passkey or an access token is added: an open one that somebody finds, or a
+cookie that was stolen, is no way to a key of theirs that outlives it."""
+
+
+def check_fresh(session: Session, now: float, what: str) -> None:
+    """Raise `Conflict` (`session_not_fresh`) unless the session began a short while ago."""
+    if now - session.begun_at > FRESH_SECONDS:
+        msg = f"{what} within {FRESH_SECONDS // 60} minutes of signing in"
+        raise Conflict("session_not_fresh", msg, "Sign out, sign in again and do it then.")
 
 
 async def set_password(
@@ -30,13 +43,19 @@ async def set_password(
     expires_at: int | None = None,
     but_session: int | None = None,
 ) -> None:
-    """Keep the hash of a new password and end the person's sessions, but for the one numbered *but_session*."""
+    """Keep the hash of a new password and end the person's sessions, but for the one numbered *but_session*.
+
+    A temporary one, which somebody else gave, revokes their access tokens too: whoever had the old one may have
+    issued some.
+    """
     async with database.write() as connection:
         person = await enabled(connection, name)
         of_the_gateway(person)
         await store.set_password(connection, person.id, password_hash, now, expires_at)
         await end_sessions(connection, person.id, now, but_session)
-        detail = {"temporary": expires_at is not None}
+        detail: dict[str, bool | int] = {"temporary": expires_at is not None}
+        if expires_at is not None:
+            detail["access_tokens_revoked"] = await revoke_all_access_tokens(connection, person.id, now)
         await append_record(connection, Entry(actor, "password.set", f"person/{name}", detail), now)
 
 

@@ -1,6 +1,8 @@
 """What people look for in the audit chain."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 import msgspec
 
@@ -11,19 +13,23 @@ from gateway.store.audit_log import all_records
 from gateway.store.audit_search import RecordFilter, get_record, search_records
 from gateway.store.database import Database
 
+SEARCHES: Final = 2
+"""At the same time: a rare word is looked for in every record, and connections are there for the count too."""
+
 
 class AuditSearch:
     """Finds records, and gives the whole chain to whoever verifies it elsewhere."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._searching = asyncio.Semaphore(SEARCHES)
 
     async def find(
         self, person: Person, wanted: RecordFilter, limit: int, before: int | None = None
     ) -> list[AuditRecord]:
         """Return up to *limit* of the records that match, the newest first; only those below *before*."""
         person.require(Action.READ_AUDIT)
-        async with self._database.read() as connection:
+        async with self._searching, self._database.read() as connection:
             return await search_records(connection, wanted, limit, before)
 
     async def get(self, person: Person, number: int) -> AuditRecord:

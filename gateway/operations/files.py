@@ -37,6 +37,8 @@ FILE_BYTES: Final = 16 * 1024 * 1024
 FAULTS_RECORDED: Final = 20
 """Faults that the audit record of a refused file lists; the person gets all of them."""
 
+CHECKS: Final = 2
+"""Files that are checked at the same time: each of the largest keeps a thread busy for a second."""
 
 REASON_LIMIT: Final = 500
 """Characters of a reason."""
@@ -76,6 +78,7 @@ class Files:
         self._rules = rules
         self._clock = clock
         self._live = live or Live()
+        self._checking = asyncio.Semaphore(CHECKS)
 
     async def submit(
         self, person: Person, name: str, data: bytes, via: str = ""
@@ -127,7 +130,8 @@ class Files:
                 "Use letters, digits, dot, hyphen and underscore, 120 at most; begin with a letter or digit."
             )
             raise InvalidInput("file_name", f"{name!r:.80} cannot be the name of an ADT file", remedy)
-        return await asyncio.to_thread(self._rules.current.check, name, data, int(self._clock()))
+        async with self._checking:
+            return await asyncio.to_thread(self._rules.current.check, name, data, int(self._clock()))
 
     async def _record_refusal(self, person: Person, name: str, check: AdtCheck, now: float, via: str) -> None:
         faults = [f"{f.line}:{f.column} {f.code}" for f in check.faults[:FAULTS_RECORDED]]

@@ -25,6 +25,7 @@ from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.errors import Conflict, GatewayError, InvalidInput, NotFound, NotPermitted
 from gateway.identity import PasskeySettings
+from gateway.operations.accounts import check_fresh
 from gateway.operations.challenges import Challenges
 from gateway.operations.files import Files
 from gateway.operations.people import enabled
@@ -40,8 +41,6 @@ MOST_PASSKEYS: Final = 20
 LABEL_LENGTH: Final = 80
 LONGEST_ANSWER: Final = 32_768
 """Characters of what a browser sends back."""
-FRESH_SECONDS: Final = 900
-"""How new a session is in which a passkey is added: an open one that somebody finds is no way to add theirs."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -80,7 +79,7 @@ class Passkeys:
 
     async def ask_new(self, session: Session) -> Asked:
         """Return what the browser is asked to make a new passkey; the session has to be a new one too."""
-        self._check_fresh(session)
+        check_fresh(session, self._clock(), "a passkey is added")
         name = session.person.name
         nonce = self._challenges.give(session.number, "add")
         options = generate_registration_options(
@@ -98,14 +97,9 @@ class Passkeys:
         )
         return Asked(nonce, options_to_json(options))
 
-    def _check_fresh(self, session: Session) -> None:
-        if self._clock() - session.begun_at > FRESH_SECONDS:
-            msg = f"a passkey is added within {FRESH_SECONDS // 60} minutes of signing in"
-            raise Conflict("session_not_fresh", msg, "Sign out, sign in again and add it.")
-
     async def add(self, session: Session, nonce: str, answer: str, label: str) -> None:
         """Keep the passkey that the browser made; raise `InvalidInput` where the answer does not hold."""
-        self._check_fresh(session)
+        check_fresh(session, self._clock(), "a passkey is added")
         label = " ".join(label.split())
         if not label or len(label) > LABEL_LENGTH or not label.isprintable():
             msg = f"the name of a passkey has 1 to {LABEL_LENGTH} printable characters"

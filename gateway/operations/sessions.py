@@ -100,7 +100,7 @@ class Sessions:
         except NotAuthenticated:
             SIGN_INS.labels("refused").inc()
             self._usage.sign_in_refused(account)
-            log.warning("sign_in_refused", name=account, address=address)
+            log.warning("sign_in_refused", address=address)  # a name may be a password in the wrong field
             raise
         except (GatewayError, asyncio.CancelledError):
             self._attempts.not_judged(account, address)

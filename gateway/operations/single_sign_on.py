@@ -106,12 +106,13 @@ class SingleSignOn:
         Raises `NotAuthenticated` where the answer is not of this browser or not good, `NotPermitted` where
         the person may not come in, `TooMany`, and `Unavailable` where the provider does not do its part.
         """
+        # First, so that answers which nobody here asked for keep nobody of their address out.
+        under_way = self._of_this_browser(answer.get("state", ""), cookie)
         if wait := self._throttle.wait(address, self._clock()):
             msg = "there were too many attempts to sign in"
             raise TooMany("sign_in_slowed", msg, f"Try again in {max(1, round(wait))} seconds.", wait)
         self._throttle.count(address, self._clock())
         try:
-            under_way = self._of_this_browser(answer.get("state", ""), cookie)
             identity = await self._identity(answer, under_way)
             secret = await self._let_in(identity, address, agent)
         except Unavailable:

@@ -114,6 +114,13 @@ async def revoke_access_token(connection: AsyncConnection, number: int, now: flo
     )
 
 
+async def revoke_all_access_tokens(connection: AsyncConnection, person_id: int, now: float) -> int:
+    """Let none of a person's access tokens stand for anybody from now on; return how many did."""
+    of_person = access_tokens.c.person_id == person_id, access_tokens.c.revoked_at.is_(None)
+    result = await connection.execute(update(access_tokens).where(*of_person).values(revoked_at=int(now)))
+    return result.rowcount
+
+
 async def note_token_use(connection: AsyncConnection, number: int, used_at: int) -> None:
     """Keep when a token was last used."""
     await connection.execute(

@@ -17,6 +17,7 @@ from gateway.access import Person, Role
 from gateway.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Unavailable
 from gateway.operations import access_tokens
 from gateway.operations.access_tokens import issue_access_token
+from gateway.operations.accounts import set_password
 from gateway.operations.authenticator import Authenticator
 from gateway.operations.people import RESERVED, add_person, disable_person, everybody
 from gateway.operations.usage import Usage
@@ -51,6 +52,18 @@ async def refusal(database: Database, token: str) -> tuple[str, str, str]:
 
 async def test_an_access_token_stands_for_its_person(database: Database) -> None:
     assert await authenticate(database, await ann(database)) == Person("ann", frozenset(BOTH))
+
+
+async def test_a_password_that_an_admin_gave_revokes_the_access_tokens(database: Database) -> None:
+    """Whoever had the old password may have issued some; one's own new password leaves them."""
+    token = await ann(database)
+    await set_password(database, "ann", "ann", "hash", 12)
+    assert (await authenticate(database, token)).name == "ann"
+    await set_password(database, "ada", "ann", "hash", 13, expires_at=1000)
+    assert (await refusal(database, token))[0] == "access_token_unknown"
+    last = (await records(database))[-1]
+    assert (last["actor"], last["action"]) == ("ada", "password.set")
+    assert last["detail"] == {"temporary": True, "access_tokens_revoked": 1}
 
 
 async def test_an_access_token_may_have_fewer_roles_than_its_person(database: Database) -> None:

@@ -13,6 +13,7 @@ from gateway.operations.access_tokens import (
     list_access_tokens,
     revoke_access_token,
 )
+from gateway.operations.accounts import check_fresh
 from gateway.operations.passwords import SHORTEST
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
@@ -83,6 +84,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
 async def issue_token(visit: Visit) -> web.StreamResponse:
     """Issue an access token to oneself and show it this once."""
     services, form, name = visit.services, visit.form, visit.person.name
+    check_fresh(visit.session, services.clock(), "an access token is issued")
     try:
         token = await issue_access_token(
             services.database,

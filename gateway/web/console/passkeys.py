@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.errors import InvalidInput, NotFound
+from gateway.errors import Conflict, InvalidInput, NotFound
 from gateway.operations.passkeys import LABEL_LENGTH, Passkeys
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
@@ -81,6 +81,8 @@ async def approve(visit: Visit) -> web.StreamResponse:
     """Approve a file with the passkey that answered; it is signed and delivered at once where that can be done."""
     number, form = path_number(visit.request), visit.form
     file = await _passkeys(visit).approve(visit.session, number, form.raw("nonce"), form.raw("answer"))
+    if file.approved_by != visit.person.name:
+        raise Conflict("adt_file_state", f"{file.approved_by} approved it", "Look at the file's page.")
     file = await sign_and_deliver(visit.services, file.id)
     return visit.go(f"/files/{file.id}", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
 
