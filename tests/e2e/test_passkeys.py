@@ -340,7 +340,7 @@ def test_where_it_is_optional_both_ways_are_open(browser: Browser, tmp_path: Pat
             add_passkey(page, "key")
             page.goto(f"/files/{number}/passkey")
             page.get_by_role("button", name="Approve with a passkey").click()
-        expect(page.get_by_text("You approved").first).to_be_visible(timeout=20_000)
+            expect(page.get_by_text("You approved").first).to_be_visible(timeout=20_000)
         assert daemon.as_("adam").part(number, "approval").status == 200
         assert daemon.as_("adam").part(other, "approval").code == "adt_file_part_missing"
 
