@@ -11,6 +11,7 @@ GatewayError
 ├── Conflict             it cannot be done in the present state
 ├── StoreRefused         a rule of the database would have been broken; nothing was done
 ├── TokenUnavailable     the PKCS#11 token did not do its part
+├── AlertRefused         the other side of a channel will never take this alert as it is
 └── Unavailable          a part of the gateway is busy or down; nothing was done
 """
 
@@ -113,6 +114,12 @@ class TokenUnavailable(GatewayError):
 
     status = 503
     exit_code = ExitCode.TOKEN_UNAVAILABLE
+
+
+class AlertRefused(GatewayError):
+    """The other side of a channel will never take this alert as it is: sending it again helps nobody."""
+
+    status = 502
 
 
 class Unavailable(GatewayError):

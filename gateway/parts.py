@@ -11,10 +11,7 @@ from typing import Final
 import structlog
 
 from gateway import systemd, tasks
-from gateway.alerts.candidate import Candidates
-from gateway.alerts.channels import MqttChannel, open_channels
-from gateway.alerts.conditions import Conditions
-from gateway.alerts.dispatcher import Dispatcher
+from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
 from gateway.errors import GatewayError
 from gateway.health import Health
@@ -37,7 +34,6 @@ from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
-from gateway.operations.incidents import Incidents
 from gateway.operations.liveness import Liveness
 from gateway.operations.looks import make_looks
 from gateway.operations.passkeys import Passkeys
@@ -50,6 +46,7 @@ from gateway.operations.uncovered import UncoveredWatch
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
 from gateway.settings import Settings
 from gateway.sight import Sight
+from gateway.soc import Soc
 from gateway.store.database import Database
 from gateway.store.journal_writer import open_journal_writer
 from gateway.web.adaptor import Adaptor
@@ -89,13 +86,11 @@ class Parts:
             if settings.mqtt
             else None
         )
-        channels = open_channels(settings.alerts, self._broker)
-        names = tuple(channel.name for channel in channels)
-        self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in channels}
         live = Live()
-        candidates = Candidates(settings.instance, names, self._ring, live)
-        self._conditions = Conditions(database, candidates, clock)
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, self._ring, live)
+        self._soc = Soc(settings, database, self._broker, live, clock)
+        self._conditions = self._soc.conditions
+        names, ring = self._soc.channels, self._soc.ring
+        recorder = Recorder(database, settings.instance, names, rules.current.service_name, ring, live)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
         self._journal = open_journal_writer(database)
@@ -124,11 +119,9 @@ class Parts:
         self._tls = server_certificate(settings.http)
         seen = self._counting, self.health, self._conditions, self._receivers
         self._looks = make_looks(settings, database, token, *seen, clock)
-        self._services = self._serve(database, live, Incidents(database, candidates, clock), names)
+        self._services = self._serve(database, live)
 
-    def _serve(
-        self, database: Database, live: Live, incidents: Incidents, channels: tuple[str, ...]
-    ) -> Services:
+    def _serve(self, database: Database, live: Live) -> Services:
         """Return what the views call."""
         settings, clock, rules = self._settings, self._clock, self._rules
         files = Files(database, rules, clock, live, settings.approval.passkey)
@@ -150,14 +143,14 @@ class Parts:
             delivery=self._delivery,
             in_force=self._in_force,
             counting=self._counting,
-            incidents=incidents,
+            incidents=self._soc.incidents,
             history=History(database, self._counting),
             looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
             adaptor=self._adaptor,
-            channels=channels,
+            channels=self._soc.channels,
         )
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
@@ -185,19 +178,15 @@ class Parts:
         """Give back what was opened."""
         if self._adaptor:
             await self._adaptor.close()
+        await self._soc.close()
         await self._entrance.close()
         self._journal.close()
-
-    def _ring(self) -> None:
-        for dispatcher in self._dispatchers.values():
-            dispatcher.ring()
 
     def _on_connected(self) -> None:
         """Send what waits for the broker at once, and what it is to retain anew."""
         if self._retained:
             self._retained.connected()
-        if MqttChannel.name in self._dispatchers:
-            self._dispatchers[MqttChannel.name].retry()
+        self._soc.retry(MqttChannel.name)
 
     async def _on_message(self, payload: bytes) -> None:
         await self._receivers["mqtt"].message(payload)
@@ -255,13 +244,12 @@ class Parts:
         refusals = RefusalWatch(conditions, self.intake, clock)
         uncovered = UncoveredWatch(conditions, self._counting, self._rules, clock)
         work: dict[str, Callable[[], Awaitable[None]]] = {
-            "conditions": conditions.run,
             "silence": partial(keep_looking, silence.look, 1.0),
             "refusals": partial(keep_looking, refusals.look, 1.0),
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
+        work |= self._soc.work()
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:

@@ -149,6 +149,9 @@ class Candidates:
             record=RecordFacts(record.number, record.hash),
             reason=incident.reason or "",
             by=incident.closed_by or "system",
+            state=incident.state,
+            opened_at=to_text(incident.opened_at),
+            user_id=incident.user_id,
         )
         await put_alert(connection, self._channels, incident.id, encode(alert), int(now))
         news = IncidentEvent(

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from gateway.alerts.channels import Channel
+from gateway.alerts.channels.channel import Channel
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.metrics import ALERTS_FAILED, ALERTS_SENT
@@ -73,7 +73,7 @@ class Dispatcher:
         """Send one alert. It is on record before: where we die in between, it is sent again, not lost."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await self._channel.send(alert.message)
+                await self._channel.send([alert.message])
         except (Unavailable, OSError, TimeoutError) as error:
             doublings = min(alert.attempts, MOST_DOUBLINGS)
             spread = random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret

@@ -32,9 +32,21 @@ class Alert(msgspec.Struct, frozen=True):
     facts: Facts
     record: RecordFacts
     reason: str = ""
-    """Why it was closed."""
+    """Why this step was done; empty where the gateway did it by itself."""
     by: str = "system"
-    """Who closed it."""
+    """Who did this step."""
+    state: str = "candidate"
+    """Where the incident is in its life after this step."""
+    opened_at: str = ""
+    """When what it is about began."""
+    user_id: str = ""
+    """The DCC User that it is about; empty where it is about none."""
+    marking: str = ""
+    """`confidential` or `classified`; empty for none."""
+    assigned_to: str = ""
+    """Who works on it."""
+    ticket: str = ""
+    """Reference in another system."""
     schema: str = SCHEMA
 
 

@@ -1,7 +1,7 @@
 """Alerts are recorded before they are sent, sent in order, and sent again until they are taken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 
 from gateway import tasks
 from gateway.alerts import dispatcher as module
-from gateway.alerts.channels import Channel, FileChannel
+from gateway.alerts.channels.channel import Channel
+from gateway.alerts.channels.file import FileChannel
 from gateway.alerts.dispatcher import LONGEST_PAUSE, LONGEST_WAIT, Dispatcher
 from gateway.errors import Unavailable
 from gateway.store.database import Database
@@ -39,11 +40,17 @@ class Soc:
         self.tried: list[bytes] = []
         self.fault: BaseException | None = None
 
-    async def send(self, message: bytes) -> None:
-        self.tried.append(message)
+    batch = 1
+
+    async def send(self, messages: Sequence[bytes]) -> str:
+        self.tried += messages
         if self.fault:
             raise self.fault
-        self.taken.append(message)
+        self.taken += messages
+        return "taken"
+
+    async def close(self) -> None:
+        pass
 
 
 async def put(database: Database, *messages: bytes, channels: tuple[str, ...] = ("soc",)) -> None:
@@ -164,9 +171,10 @@ async def test_a_channel_that_does_not_answer_has_failed(
     monkeypatch.setattr(module, "SEND_SECONDS", 0.02)
 
     class Silent(Soc):
-        async def send(self, message: bytes) -> None:
-            self.tried.append(message)
+        async def send(self, messages: Sequence[bytes]) -> str:
+            self.tried += messages
             await asyncio.Event().wait()
+            return ""
 
     await put(sqlite, b"1")
     async with running(sqlite, Silent(), clock=Clock()):
@@ -197,8 +205,8 @@ async def test_a_crash_between_sending_and_marking_sends_the_same_alert_again(
         """The process is gone."""
 
     class Dying(FileChannel):
-        async def send(self, message: bytes) -> None:
-            await super().send(message)
+        async def send(self, messages: Sequence[bytes]) -> str:
+            await super().send(messages)
             raise Crash
 
     message = b'{"id":"main/incident/1/opened"}'

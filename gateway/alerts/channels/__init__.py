@@ -1,0 +1,1 @@
+"""The channels an alert can take: one module for each kind of other side."""

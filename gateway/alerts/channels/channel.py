@@ -1,0 +1,30 @@
+"""What every channel does. `send` returns when the other side has the alerts, or raises."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Channel(Protocol):
+    """One way to the SOC."""
+
+    @property
+    def name(self) -> str:
+        """How settings, metrics and the outbox call it."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many alerts one `send` takes at the most."""
+        ...
+
+    async def send(self, messages: Sequence[bytes]) -> str:
+        """Send encoded `Alert`s in their order; return in a few words what the other side said.
+
+        Any of them may come twice, with the same `id`. Raises `Unavailable` or `OSError` where the other side
+        cannot be reached or is in trouble (all are sent again), `AlertRefused` where it will never take them.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held open."""
+        ...
