@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
+from gateway.channel_settings import Alerts
 from gateway.errors import SettingsError
 from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.origin import Origin, origins
@@ -70,13 +71,6 @@ class Mqtt(Section):
     heartbeat_seconds: int = Field(
         30, ge=0, le=60, description="How often a heartbeat is published while the count moves; 0 for never."
     )
-
-
-class Alerts(Section):
-    """Where candidate incidents are sent."""
-
-    file: Path | None = Field(None, description="JSON-lines file that gets one line for each alert.")
-    mqtt: bool = Field(True, description="Publish alerts at the broker, where one is set.")
 
 
 class Ingest(Section):

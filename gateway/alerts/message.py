@@ -9,8 +9,8 @@ from gateway.alerts.facts import Facts
 SCHEMA: Final = "adt-gateway-alert-1"
 CONTENT_TYPE: Final = "application/json"
 
-Event = Literal["opened", "updated", "closed"]
-"""What became of the candidate incident."""
+Event = Literal["opened", "updated", "closed", "test", "heartbeat"]
+"""What became of the candidate incident; a test and a heartbeat are about none (number 0)."""
 
 
 class RecordFacts(msgspec.Struct, frozen=True):
@@ -29,8 +29,10 @@ class Alert(msgspec.Struct, frozen=True):
     incident: int
     title: str
     at: str
-    facts: Facts
-    record: RecordFacts
+    facts: Facts | None
+    """None in a test, in a heartbeat, and where the marking keeps them back."""
+    record: RecordFacts | None
+    """None in a test and in a heartbeat."""
     reason: str = ""
     """Why this step was done; empty where the gateway did it by itself."""
     by: str = "system"

@@ -3,8 +3,8 @@
 from gateway.alerts.channels.channel import Channel
 from gateway.alerts.channels.file import FileChannel
 from gateway.alerts.channels.mqtt import MqttChannel
+from gateway.channel_settings import Alerts
 from gateway.mqtt import Broker
-from gateway.settings import Alerts
 
 
 def open_channels(settings: Alerts, broker: Broker | None) -> list[Channel]:
