@@ -262,3 +262,12 @@ def test_only_the_provider_ends_sessions(daemon: Daemon, provider: BadProvider) 
     assert Visitor(daemon.url).ask("POST", "/login/oidc/ended", good).status == 200
     assert visitor.get("/account").status == 303
     assert daemon.actions("person/una")[-1] == "session.ended"
+
+
+def test_the_provider_is_asked_when_the_person_signed_in(daemon: Daemon, provider: BadProvider) -> None:
+    """A session that the provider kept open for days is no proof that its person is there now."""
+    begun = Visitor(daemon.url).get("/login/oidc")
+    assert "max_age=900" in begun.headers["Location"]
+    provider.claims = {"auth_time": int(time.time()) - 86_400}
+    assert refused(provider.answer(Visitor(daemon.url)))
+    assert nobody(daemon)
