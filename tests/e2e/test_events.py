@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.live import MOST_VIEWERS, QUEUE_EVENTS
+from gateway.live import MOST_OF_ONE, QUEUE_EVENTS
 from tests.support.api import header_line, wait_for
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
@@ -80,13 +80,15 @@ def test_a_viewer_gets_what_it_asks_for_and_always_the_heartbeat(own_daemon: Dae
     assert daemon.as_("adaptor").get(EVENTS).code == "role_missing"
 
 
-def test_there_is_a_most_of_viewers_and_a_place_becomes_free(daemon: Daemon) -> None:
+def test_there_is_a_most_of_viewers_of_one_person_and_a_place_becomes_free(daemon: Daemon) -> None:
     person = daemon.as_("adam")
     with contextlib.ExitStack() as stack:
-        viewers = [stack.enter_context(Viewer(person, "?only=file")) for _ in range(MOST_VIEWERS)]
+        viewers = [stack.enter_context(Viewer(person, "?only=file")) for _ in range(MOST_OF_ONE)]
         answer = person.get(EVENTS)
         assert (answer.status, answer.code) == (503, "too_many_viewers")
         assert "Retry-After" in answer.headers
+        with Viewer(daemon.as_("olga"), "?only=file") as other:
+            assert not other.ended.is_set()
         number = daemon.submit(row(7, 9))
         wait_for("all of them", lambda: all(viewer.of("file") for viewer in viewers))
         assert {viewer.of("file")[0]["id"] for viewer in viewers} == {number}
