@@ -137,8 +137,8 @@ def test_viewers_that_do_not_read_cost_no_memory_and_those_that_do_see_all(tmp_p
         person = daemon.as_("adam")
         reader = stack.enter_context(Viewer(person))
         before = daemon.resident_bytes
-        for _ in range(100):
-            stack.enter_context(Viewer(person, reads=False))
+        for number in range(100):
+            stack.enter_context(Viewer(daemon.as_(("bob", "olga")[number % 2]), reads=False))
         fill_pipes(daemon)
         wait_for("them to be hung up on", lambda: daemon.log.count('"viewer_does_not_read"') == 100, 30)
         assert daemon.resident_bytes - before < 100 * 2**20
