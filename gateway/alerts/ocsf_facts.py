@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.alerts.facts import BreachFacts, ConditionFacts, Facts, ForecastFacts, ThresholdFacts, kind_of
+from gateway.alerts.facts import BreachFacts, Condition, ConditionFacts, Facts, ForecastFacts, ThresholdFacts, kind_of
 from gateway.alerts.message import Alert
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -111,7 +111,7 @@ def _forecast(alert: Alert, facts: ForecastFacts, evidences: list[dict[str, Any]
     )
 
 
-def _condition(alert: Alert, facts: ConditionFacts, evidences: list[dict[str, Any]]) -> Known:
+def _condition(alert: Alert, facts: Condition, evidences: list[dict[str, Any]]) -> Known:
     subject = known({"uid": facts.subject, "role_id": 3, "role": "Affected"})
     end = milliseconds(facts.until)
     return Known(

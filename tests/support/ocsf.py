@@ -191,7 +191,7 @@ class Schema:
         wanted = {"boolean_t": bool, "integer_t": int, "long_t": int, "float_t": float}.get(base, str)
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             yield f"{path}: {value!r} is no {kind}"
-        elif wanted is int and abs(value) >= 1 << (INTEGER - 1):
+        elif isinstance(value, int) and abs(value) >= 1 << (INTEGER - 1):
             yield f"{path}: {value!r} has too many digits"
         elif isinstance(value, str):
             yield from self._text(value, self._types[kind], path)
