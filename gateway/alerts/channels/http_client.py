@@ -1,5 +1,6 @@
 """One POST for all channels that speak HTTP: bounded in time and size, following nothing."""
 
+import os
 import re
 import ssl
 import time
@@ -21,6 +22,8 @@ LONGEST_REST: Final = 300.0
 """Seconds for which a receiver is left alone at the most, whatever its Retry-After says."""
 IDLE_SECONDS: Final = 1.0
 """A connection is used again within this: receivers close idle ones, and a POST must not meet that."""
+DEEPEST: Final = 8
+"""Causes behind an error that are looked at."""
 QUOTED: Final = 160
 """Characters of an answer that are shown."""
 
@@ -124,26 +127,31 @@ class HttpClient:
     def _trouble(self, error: Exception) -> Unavailable:
         """Return in words that say what to do why there is no answer."""
         where = re.sub(r"^(https?://[^/]+).*", r"\1", self._settings.url)
+        if tls := _tls_fault(error):
+            return _certificate(where, tls)
         match error:
             case TimeoutError():
                 seconds = f"{self._settings.timeout_seconds:g} s"
                 msg = f"{where} did not answer in full within {seconds}"
                 return Unavailable("receiver_silent", msg, f"See whether it hangs. {AGAIN}")
-            case aiohttp.ClientSSLError():
-                return _certificate(where, error)
             case aiohttp.ClientConnectorDNSError():
                 msg = f"the name in {where} is not known"
                 return Unavailable("receiver_unreachable", msg, "Correct url, or the name service.")
             case aiohttp.ClientHttpProxyError():
                 msg = f"the proxy refused: {error.status}"
                 return Unavailable("receiver_proxy", msg, "Correct proxy, or let it pass this address.")
+            case aiohttp.ClientConnectorError(os_error=ConnectionResetError()):
+                msg = f"{where} ended the connection before TLS was agreed"
+                return Unavailable("receiver_certificate", msg, "It has to offer TLS 1.2 or 1.3.")
             case aiohttp.ClientConnectorError():
-                why = error.os_error.strerror or type(error.os_error).__name__
+                number = error.os_error.errno
+                why = os.strerror(number) if number else type(error.os_error).__name__
                 msg = f"{where} cannot be reached: {why}"
                 return Unavailable("receiver_unreachable", msg, "Start it, or let the firewall pass it.")
-            case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | ConnectionError():
+            case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
                 msg = f"{where} closed the connection before its answer was whole"
-                return Unavailable("receiver_closed", msg, f"Look at its own log. {AGAIN}")
+                remedy = "Look at its own log; it may ask for a client certificate."
+                return Unavailable("receiver_closed", msg, f"{remedy} {AGAIN}")
             case aiohttp.ClientResponseError():
                 msg = f"{where} answers something that is not HTTP, or headers that are too long"
                 return Unavailable("receiver_garbled", msg, "See whether url is the right address.")
@@ -151,10 +159,21 @@ class HttpClient:
         return Unavailable("receiver_trouble", msg, AGAIN)
 
 
-def _certificate(where: str, error: Exception) -> Unavailable:
-    found = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    why = getattr(found, "verify_message", "") or getattr(found, "reason", "") or type(found).__name__
-    what = "its certificate is not trusted" if isinstance(found, ssl.CertificateError) else "TLS fails"
+def _tls_fault(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the fault of TLS behind *error*: what a server of TLS 1.3 dislikes comes with its first answer."""
+    seen = 0
+    while error is not None and seen < DEEPEST:
+        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ssl.SSLError):
+            return error.os_error
+        if isinstance(error, ssl.SSLError):
+            return error
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return None
+
+
+def _certificate(where: str, fault: ssl.SSLError) -> Unavailable:
+    why = getattr(fault, "verify_message", "") or fault.reason or type(fault).__name__
+    what = "its certificate is not trusted" if isinstance(fault, ssl.CertificateError) else "TLS fails"
     msg = f"nothing was sent to {where}: {what} ({quoted(str(why))})"
     remedy = (
         "Compare its certificate with ca_file and the name in url; a client certificate may be asked for."

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ async def test_the_library_of_cloudevents_reads_what_is_sent(
     assert found.get_type() == TYPES[event]
     assert found.get_source() == "/adt-gateway/main"
     assert found.get_subject() == ("incident/7" if alert.incident else None)
-    assert found.get_time().isoformat() == "2026-12-01T12:00:00+00:00"
+    assert found.get_time() == datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert found.get_data() == detection_finding(alert)
     verified(receiver)
 
