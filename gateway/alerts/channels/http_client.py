@@ -163,6 +163,8 @@ def _tls_fault(error: BaseException | None) -> ssl.SSLError | None:
     """Return the fault of TLS behind *error*: what a server of TLS 1.3 dislikes comes with its first answer."""
     seen = 0
     while error is not None and seen < DEEPEST:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            error = error.certificate_error
         if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ssl.SSLError):
             return error.os_error
         if isinstance(error, ssl.SSLError):
