@@ -109,7 +109,13 @@ class AlertmanagerChannel:
             told[alert.incident] = labels
         if before is None or before == labels:
             return []
-        return [{"labels": before, "startsAt": alert.opened_at or alert.at, "endsAt": alert.at}]
+        return [
+            {
+                "labels": before,
+                "startsAt": alert.opened_at or alert.at,
+                "endsAt": max(alert.at, alert.opened_at),
+            }
+        ]
 
     def posted(self, alert: Alert) -> dict[str, Any]:
         """Return a `postableAlert` of the API."""
@@ -125,13 +131,14 @@ class AlertmanagerChannel:
 
     def _ends_at(self, alert: Alert) -> str:
         if alert.event == "closed":
-            return alert.at
+            # An end before the start is refused; a clock that was set back must not keep an alert firing.
+            return max(alert.at, alert.opened_at)
         if alert.event == "test":
             return to_text(datetime.fromisoformat(alert.at).timestamp() + TEST_SECONDS)
         period = self._settings.resend_seconds
         if alert.event == "heartbeat":
             period = max(period, self._settings.heartbeat_seconds)
-        return to_text(self._clock() + PATIENCE * period)
+        return max(to_text(self._clock() + PATIENCE * period), alert.opened_at)
 
     async def _authorization(self) -> dict[str, str]:
         if self._settings.password_file is None:
