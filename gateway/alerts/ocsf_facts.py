@@ -5,7 +5,15 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.alerts.facts import BreachFacts, Condition, ConditionFacts, Facts, ForecastFacts, ThresholdFacts, kind_of
+from gateway.alerts.facts import (
+    BreachFacts,
+    Condition,
+    ConditionFacts,
+    Facts,
+    ForecastFacts,
+    ThresholdFacts,
+    kind_of,
+)
 from gateway.alerts.message import Alert
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

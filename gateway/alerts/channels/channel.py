@@ -28,3 +28,11 @@ class Channel(Protocol):
     async def close(self) -> None:
         """Give back what is held open."""
         ...
+
+
+def in_flight(channel: Channel) -> int:
+    """Return how many `send`s of *channel* may be under way at once: one, unless its `in_flight` says more.
+
+    Alerts of one incident are never in two of them.
+    """
+    return int(getattr(channel, "in_flight", 1))
