@@ -32,6 +32,7 @@ class MailChannel:
     """Sends one mail for each alert."""
 
     batch: Final = 1
+    in_flight: Final = 2
 
     def __init__(
         self, settings: MailSettings, console_url: str, steady: Callable[[], float] = time.monotonic
