@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.alerts.candidate import Candidates
+from gateway.alerts.channels.channel import Kept
 from gateway.alerts.channels.opened import open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
@@ -40,6 +41,7 @@ class Soc:
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
+        work |= {f"channel-{each.name}": each.run for each in self._opened if isinstance(each, Kept)}
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 
     async def close(self) -> None:

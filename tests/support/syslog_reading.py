@@ -35,8 +35,10 @@ def parse_syslog(message: bytes) -> Parsed:
     if rest and not rest.startswith(b" "):
         raise ValueError(rest[:50])
     facility, severity = divmod(int(match["pri"]), 8)
-    texts = [match[name].decode() for name in ("time", "host", "app", "process", "kind")]
-    return Parsed(facility, severity, *texts, elements, rest[1:])  # type: ignore[arg-type]
+    time, host, app, process, kind = (
+        match[name].decode() for name in ("time", "host", "app", "process", "kind")
+    )
+    return Parsed(facility, severity, time, host, app, process, kind, elements, rest[1:])
 
 
 def _structured(data: bytes) -> tuple[dict[str, dict[str, str]], bytes]:
@@ -85,7 +87,8 @@ def parse_cef(line: str) -> tuple[list[str], dict[str, Any]]:
     """Return the seven texts of the header and the extension by key."""
     if "\n" in line or not line.startswith("CEF:"):
         raise ValueError(line)
-    header, text, at = [], "", len("CEF:")
+    header: list[str] = []
+    text, at = "", len("CEF:")
     while len(header) < 7:
         if line[at] == "\\":
             text, at = text + line[at + 1], at + 2

@@ -1,7 +1,7 @@
 """What every channel does. `send` returns when the other side has the alerts, or raises."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Channel(Protocol):
@@ -27,4 +27,13 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give back what is held open."""
+        ...
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A channel with work of its own between alerts, such as a connection to look after."""
+
+    async def run(self) -> None:
+        """Do it; to be supervised."""
         ...

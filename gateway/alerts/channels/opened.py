@@ -3,6 +3,7 @@
 from gateway.alerts.channels.channel import Channel
 from gateway.alerts.channels.file import FileChannel
 from gateway.alerts.channels.mqtt import MqttChannel
+from gateway.alerts.channels.syslog import SyslogChannel
 from gateway.channel_settings import Alerts
 from gateway.mqtt import Broker
 
@@ -14,4 +15,5 @@ def open_channels(settings: Alerts, broker: Broker | None) -> list[Channel]:
         channels.append(FileChannel(settings.file))
     if broker and settings.mqtt:
         channels.append(MqttChannel(broker))
+    channels += map(SyslogChannel, settings.syslog)
     return channels
