@@ -178,13 +178,22 @@ async def open_wire(settings: SyslogSettings) -> Wire:
             return (
                 await loop.create_datagram_endpoint(lambda: _Datagrams(settings), remote_addr=(host, port))
             )[1]
-        tls = await asyncio.to_thread(_context, settings) if settings.transport == "tls" else None
+        tls = await _tls(settings) if settings.transport == "tls" else None
         name = (settings.server_name or host) if tls else None
         return (
             await loop.create_connection(lambda: _Stream(settings), host, port, ssl=tls, server_hostname=name)
         )[1]
     except (OSError, UnicodeError) as error:  # a name that cannot be one is the second
         raise unavailable(settings, error) from error
+
+
+async def _tls(settings: SyslogSettings) -> ssl.SSLContext:
+    try:
+        return await asyncio.to_thread(_context, settings)
+    except OSError as error:
+        msg = f"ca_file, certificate_file or key_file of {settings.name} cannot be used: {described(error)}"
+        remedy = "They have to be PEM files that the daemon can read, the key without a password."
+        raise Unavailable("syslog_files_unusable", msg, remedy) from error
 
 
 def _context(settings: SyslogSettings) -> ssl.SSLContext:
