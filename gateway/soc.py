@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.alerts.candidate import Candidates
-from gateway.alerts.channels.channel import Kept
+from gateway.alerts.channels.channel import Working
 from gateway.alerts.channels.opened import open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher
@@ -21,7 +21,7 @@ class Soc:
     def __init__(
         self, settings: Settings, database: Database, broker: Broker | None, live: Live, clock: Clock
     ) -> None:
-        self._opened = open_channels(settings.alerts, broker)
+        self._opened = open_channels(settings.alerts, broker, settings.instance, database)
         self.channels = tuple(channel.name for channel in self._opened)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in self._opened}
         self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
@@ -41,7 +41,7 @@ class Soc:
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
-        work |= {f"channel-{each.name}": each.run for each in self._opened if isinstance(each, Kept)}
+        work |= {f"alerts-{each.name}-work": each.run for each in self._opened if isinstance(each, Working)}
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 
     async def close(self) -> None:

@@ -49,6 +49,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Who works on it."""
     ticket: str = ""
     """Reference in another system."""
+    figures: dict[str, int | str] | None = None
+    """What a heartbeat says of the gateway, by name; None in every other alert."""
     schema: str = SCHEMA
 
 

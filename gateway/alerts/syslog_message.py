@@ -10,12 +10,14 @@ import msgspec
 from gateway.alerts import cef, rfc5424
 from gateway.alerts.facts import kind_of
 from gateway.alerts.message import SCHEMA, Alert
+from gateway.alerts.ocsf import detection_finding
 from gateway.alerts.rfc5424 import Element, Message, Severity
 
 APP_NAME: Final = "adt-gateway"
 ELEMENT: Final = "adtGateway"
 
 Format = Literal["cef", "ocsf", "text"]
+"""CEF, an OCSF event as JSON, or the title for people."""
 
 SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType(
     {"quarantine": Severity.CRITICAL, "warning": Severity.WARNING}
@@ -104,6 +106,11 @@ def _cef(alert: Alert, origin: Origin, room: int | None) -> bytes:
     return cef.encode(alert, origin.host, room).encode("utf-8", "replace")
 
 
+def _ocsf(alert: Alert, origin: Origin, room: int | None) -> str | bytes:
+    event = msgspec.json.encode(detection_finding(alert))
+    return event if room is None or len(event) <= room else _text(alert, origin, room)
+
+
 def _text(alert: Alert, origin: Origin, room: int | None) -> str:
     del origin
     title = rfc5424.on_one_line(alert.title)
@@ -113,6 +120,6 @@ def _text(alert: Alert, origin: Origin, room: int | None) -> str:
 
 
 BODIES: Final[Mapping[Format, Callable[[Alert, Origin, int | None], str | bytes]]] = MappingProxyType(
-    {"cef": _cef, "text": _text}
+    {"cef": _cef, "ocsf": _ocsf, "text": _text}
 )
 """How each body is made for so many bytes of room; None for any."""

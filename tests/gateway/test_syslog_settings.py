@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.alerts.rfc5424 import FACILITIES
-from gateway.channel_settings import Alerts, Facility, SyslogSettings
+from gateway.channel_settings import Alerts
 from gateway.settings import load_settings
+from gateway.syslog_settings import Facility, SyslogSettings
 
 BASE = {"name": "soc", "host": "siem.example"}
 

@@ -31,9 +31,14 @@ class Channel(Protocol):
 
 
 @runtime_checkable
-class Kept(Protocol):
-    """A channel with work of its own between alerts, such as a connection to look after."""
+class Working(Protocol):
+    """A channel that has something to do beside what it is sent."""
+
+    @property
+    def name(self) -> str:
+        """How settings, metrics and the outbox call it."""
+        ...
 
     async def run(self) -> None:
-        """Do it; to be supervised."""
+        """Do it for ever."""
         ...

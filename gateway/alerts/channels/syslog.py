@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 
 from gateway.alerts.channels.syslog_wire import Wire, open_wire, unavailable
+from gateway.alerts.channels.tls import Trust
 from gateway.alerts.message import decode
 from gateway.alerts.syslog_message import Origin, encode
-from gateway.channel_settings import SyslogSettings
 from gateway.errors import AlertRefused
+from gateway.syslog_settings import SyslogSettings
 
 MOST_KEPT: Final = 1000
 """Messages that are kept to be sent again, at the most."""
@@ -48,6 +49,7 @@ class SyslogChannel:
             format=settings.format,
             longest=settings.longest,
         )
+        self._trust = Trust(settings)
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
         self._opened = asyncio.Event()
@@ -113,7 +115,7 @@ class SyslogChannel:
         self._look()
         if self._wire is not None:
             return self._wire
-        self._wire = await open_wire(self._settings)
+        self._wire = await open_wire(self._settings, self._trust)
         self._opened.set()
         if self._again:
             await self._wire.write([sent.message for sent in self._again])

@@ -14,9 +14,10 @@ import termios
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from gateway.alerts.channels.tls import Trust
 from gateway.alerts.rfc5424 import line_framed, octet_counted
-from gateway.channel_settings import SyslogSettings
 from gateway.errors import Unavailable
+from gateway.syslog_settings import SyslogSettings
 
 QUIET_SECONDS: Final = 0.05
 """So long nothing may be unacknowledged and the connection may not end before alerts count as handed over."""
@@ -169,7 +170,7 @@ class _Datagrams(_Ending, asyncio.DatagramProtocol):
         await self._quiet(QUIET_SECONDS)
 
 
-async def open_wire(settings: SyslogSettings) -> Wire:
+async def open_wire(settings: SyslogSettings, trust: Trust) -> Wire:
     """Connect; raises `Unavailable` with the reason in words. To be called in a time limit."""
     loop = asyncio.get_running_loop()
     host, port = settings.address
@@ -178,32 +179,13 @@ async def open_wire(settings: SyslogSettings) -> Wire:
             return (
                 await loop.create_datagram_endpoint(lambda: _Datagrams(settings), remote_addr=(host, port))
             )[1]
-        tls = await _tls(settings) if settings.transport == "tls" else None
+        tls = await trust.context() if settings.transport == "tls" else None
         name = (settings.server_name or host) if tls else None
         return (
             await loop.create_connection(lambda: _Stream(settings), host, port, ssl=tls, server_hostname=name)
         )[1]
     except (OSError, UnicodeError) as error:  # a name that cannot be one is the second
         raise unavailable(settings, error) from error
-
-
-async def _tls(settings: SyslogSettings) -> ssl.SSLContext:
-    try:
-        return await asyncio.to_thread(_context, settings)
-    except OSError as error:
-        msg = f"ca_file, certificate_file or key_file of {settings.name} cannot be used: {described(error)}"
-        remedy = "They have to be PEM files that the daemon can read, the key without a password."
-        raise Unavailable("syslog_files_unusable", msg, remedy) from error
-
-
-def _context(settings: SyslogSettings) -> ssl.SSLContext:
-    """Read the files anew each time: certificates are renewed while we run."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.certificate_file:
-        # An empty password, or a key that has one would be asked for on the terminal.
-        context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
-    return context
 
 
 def _name(certificate: dict[str, Any]) -> str:

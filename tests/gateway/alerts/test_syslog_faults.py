@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway import tasks
 from gateway.alerts.channels.syslog import MOST_REPEATS, SyslogChannel
-from gateway.channel_settings import SyslogSettings
 from gateway.errors import AlertRefused, Unavailable
+from gateway.syslog_settings import SyslogSettings
 from tests.support.alerts import encoded
 from tests.support.odd_receiver import HOST, OddReceiver
 from tests.support.receivers import Rsyslog, free_port, needs_rsyslog
@@ -213,7 +213,7 @@ async def test_a_key_with_a_password_is_an_error_and_no_question_on_the_terminal
     channel = make(1, transport="tls", certificate_file=certificate, key_file=key)
     with pytest.raises(Unavailable) as caught:
         await channel.send([encoded()])
-    assert caught.value.code == "syslog_files_unusable"
+    assert caught.value.code == "channel_files"
     assert "a password" not in caught.value.message
 
 

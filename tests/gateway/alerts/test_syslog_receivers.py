@@ -1,5 +1,6 @@
 """Real receivers, configured as docs/alerts.md says, read what the channel sends."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 
 from gateway.alerts.channels.syslog import SyslogChannel
 from gateway.alerts.message import encode
+from gateway.alerts.ocsf import detection_finding
 from gateway.alerts.rfc5424 import on_one_line
-from gateway.channel_settings import SyslogSettings
 from gateway.errors import Unavailable
+from gateway.syslog_settings import SyslogSettings
 from tests.support.alerts import HARD, an_alert, encoded, heartbeat
 from tests.support.receivers import Rsyslog, SyslogNg, needs_rsyslog, needs_syslog_ng
 from tests.support.syslog_reading import parse_cef
@@ -67,6 +69,12 @@ async def test_rsyslog_reads_lines(rsyslog: Rsyslog) -> None:
         "1",
         "2",
     ]
+
+
+@needs_rsyslog
+async def test_rsyslog_reads_an_ocsf_event(rsyslog: Rsyslog) -> None:
+    await send(rsyslog.section(format="ocsf"), encoded(1))
+    assert json.loads(rsyslog.wait_for_lines(1)[0]["body"]) == detection_finding(an_alert(1))
 
 
 @needs_rsyslog
