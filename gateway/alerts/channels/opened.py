@@ -8,6 +8,7 @@ from gateway.alerts.channels.file import FileChannel
 from gateway.alerts.channels.mail import MailChannel
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.alerts.channels.splunk import SplunkChannel
+from gateway.alerts.channels.syslog import SyslogChannel
 from gateway.alerts.channels.webhook import WebhookChannel
 from gateway.alerts.firing import firing
 from gateway.channel_settings import Alerts
@@ -24,6 +25,7 @@ def open_channels(
         channels.append(FileChannel(settings.file))
     if broker and settings.mqtt:
         channels.append(MqttChannel(broker))
+    channels += [SyslogChannel(each) for each in settings.syslog]
     channels += [WebhookChannel(each) for each in settings.webhook]
     channels += [SplunkChannel(each, instance) for each in settings.splunk]
     for each in settings.alertmanager:

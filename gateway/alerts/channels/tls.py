@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from gateway.channel_settings import TlsSettings
+from gateway.channel_section import TlsSettings
 from gateway.errors import Unavailable
 
 LONGEST_SECRET: Final = 4096
