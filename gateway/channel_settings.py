@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from gateway.channel_section import TlsSettings
+from gateway.channel_section import ChannelSettings, TlsSettings
 from gateway.section import Section, is_loopback
 from gateway.setting_faults import FORM
 from gateway.syslog_settings import SyslogSettings
