@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.alerts.facts import BreachFacts, ConditionFacts, ForecastFacts, kind_of
 from gateway.alerts.kinds import kind_text
+from gateway.alerts.link import incident_link
 from gateway.alerts.message import Alert, alert_id
 
 LONGEST_SUBJECT: Final = 150
@@ -66,7 +67,7 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
 
 def lines(alert: Alert, console_url: str) -> list[str]:
     """Return the lines of the body."""
-    return list(_lines(alert, console_url.rstrip("/")))
+    return list(_lines(alert, console_url))
 
 
 def _lines(alert: Alert, console_url: str) -> Iterator[str]:
@@ -88,7 +89,7 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
     if alert.event != "closed":
         yield f"What to do: {_action(alert)}"
     if console_url:
-        yield f"Look at it: {console_url}/incidents/{alert.incident}"
+        yield f"Look at it: {incident_link(console_url, alert.incident)}"
     yield ""
     yield f"Sent by ADT Gateway {alert.instance} at {spoken(alert.at)}. Alert {alert.id}."
     if alert.record:

@@ -14,8 +14,8 @@ from standardwebhooks.webhooks import Webhook
 
 from gateway.alerts.channels.http_client import Answer, HttpClient
 from gateway.alerts.channels.tls import read_secret
+from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, decode
-from gateway.alerts.ocsf import detection_finding
 from gateway.channel_settings import WebhookSettings
 from gateway.clock import Clock
 from gateway.errors import AlertRefused, Unavailable
@@ -44,9 +44,10 @@ class WebhookChannel:
     batch: Final = 1
     in_flight: Final = 4
 
-    def __init__(self, settings: WebhookSettings, clock: Clock = time.time) -> None:
+    def __init__(self, settings: WebhookSettings, console_url: str = "", clock: Clock = time.time) -> None:
         self.name = settings.name
         self._settings = settings
+        self._console = console_url
         self._clock = clock
         self._client = HttpClient(settings)
 
@@ -55,7 +56,7 @@ class WebhookChannel:
         said = ""
         for message in messages:
             alert = decode(message)
-            event = http_message(cloud_event(alert), self._settings.mode)
+            event = http_message(cloud_event(alert, self._console), self._settings.mode)
             secrets = parsed_secrets(await read_secret(self._settings.secret_file))
             signed = signature_headers(secrets, alert.id, int(self._clock()), event.body)
             answer = await self._client.post(self._settings.url, event.body, event.headers | signed)
@@ -67,9 +68,9 @@ class WebhookChannel:
         await self._client.close()
 
 
-def cloud_event(alert: Alert) -> CloudEvent:
+def cloud_event(alert: Alert, console_url: str = "") -> CloudEvent:
     """Return the envelope; `id` is the alert's, the same at each repetition."""
-    data = detection_finding(alert)
+    data = linked_finding(alert, console_url)
     attributes = {
         "specversion": "1.0",
         "id": alert.id,

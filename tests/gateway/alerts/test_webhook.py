@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aiohttp import web
@@ -65,6 +66,18 @@ async def test_the_library_of_cloudevents_reads_what_is_sent(
     assert found.get_time() == datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert found.get_data() == detection_finding(alert)
     verified(receiver)
+
+
+async def test_a_finding_leads_to_its_incident_in_the_console(receiver: Receiver, tmp_path: Path) -> None:
+    settings = channel_to(receiver, tmp_path)._settings
+    channel = WebhookChannel(settings, "https://gateway.example/")
+    for event in get_args(Event):
+        await channel.send([message(event)])
+    await channel.close()
+    found = [
+        json.loads(each.body)["data"].get("finding_info", {}).get("src_url") for each in receiver.requests
+    ]
+    assert found == ["https://gateway.example/incidents/7"] * 3 + [None, None]
 
 
 async def test_a_marking_travels_in_the_envelope(channel: WebhookChannel, receiver: Receiver) -> None:
