@@ -285,4 +285,8 @@ def _absolute(model: Model, folder: Path) -> Model:
             changes[name] = Path(os.path.normpath(folder / value))
         elif isinstance(value, BaseModel):
             changes[name] = _absolute(value, folder)
+        elif isinstance(value, tuple):
+            changes[name] = tuple(
+                _absolute(each, folder) if isinstance(each, BaseModel) else each for each in value
+            )
     return model.model_copy(update=changes)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.alerts.candidate import Candidates
+from gateway.alerts.channels.channel import Working
 from gateway.alerts.channels.opened import open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher, Limits
@@ -32,7 +33,11 @@ class Soc:
         clock: Clock,
     ) -> None:
         alerts = settings.alerts
-        self.lines = [Line(channel, health, clock) for channel in open_channels(alerts, broker)]
+        opened = open_channels(alerts, broker, settings.instance, database)
+        self._own_work = {
+            f"alerts-{each.name}-work": each.run for each in opened if isinstance(each, Working)
+        }
+        self.lines = [Line(channel, health, clock) for channel in opened]
         self.channels = tuple(line.name for line in self.lines)
         limits = Limits(alerts.give_up_attempts, alerts.give_up_hours * 3600.0)
         self._dispatchers = {line.name: Dispatcher(database, line, clock, limits) for line in self.lines}
@@ -65,6 +70,7 @@ class Soc:
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
         work["outbox"] = self._outbox.run
         work |= {f"alerts-{beats.name}-heartbeat": beats.run for beats in self._beats}
+        work |= self._own_work
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 
     async def close(self) -> None:

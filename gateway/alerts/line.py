@@ -103,7 +103,7 @@ class Line:
 
 
 def trouble(error: BaseException) -> str:
-    """Return in words why sending failed."""
+    """Return in words why sending failed, and what to do about it."""
     if isinstance(error, GatewayError):
-        return f"{error.code}: {error.message}"
+        return f"{error.code}: {error.message}" + (f". {error.remedy}" if error.remedy else "")
     return str(error) or type(error).__name__

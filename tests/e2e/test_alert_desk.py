@@ -68,7 +68,7 @@ def test_a_test_that_fails_says_why_and_does_not_make_the_gateway_unready(breach
 
 def test_dead_letters_are_seen_and_sent_anew_with_the_same_id(breached: Daemon) -> None:
     bury(breached)
-    assert breached.metrics()["adt_gateway_alerts_dead", frozenset({("channel", "file")})] == 1
+    assert breached.metric("alerts_dead", "file") == 1
     listed = breached.as_("adam").cli("alerts", "--json")
     (alert,) = json.loads(listed.stdout)["alerts"]
     assert (alert["state"], alert["last_error"], alert["incident_id"]) == ("dead", "too_long: <b>", 1)
