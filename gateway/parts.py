@@ -110,11 +110,12 @@ class Parts:
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
-        self._liveness = Liveness(self.intake, self._in_force, self._counting)
+        self._liveness = self._own_liveness()
         sight = Sight(settings, database, self._counting, self.health, clock)
         self._broadcast = sight.broadcast(live)
         self._retained = sight.retained(self._broker, self._broadcast)
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
+        self._soc.beat(lambda: sight.heartbeat(self._own_liveness(), self.intake, None).take_pulse)
         self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
         seen = self._counting, self.health, self._conditions, self._receivers
@@ -150,8 +151,13 @@ class Parts:
             live=live,
             broadcast=self._broadcast,
             adaptor=self._adaptor,
+            desk=self._soc.desk,
             channels=self._soc.channels,
         )
+
+    def _own_liveness(self) -> Liveness:
+        """Return what looks whether the count moves; each asker has its own, which knows what it has seen."""
+        return Liveness(self.intake, self._in_force, self._counting)
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
         """Return what passes requests on and what counts them, where that is set."""

@@ -13,6 +13,8 @@ from gateway.clock import Clock
 from gateway.health import Health
 from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.alert_desk import AlertDesk
+from gateway.operations.channel_beats import ChannelBeats, Pulse
 from gateway.operations.incidents import Incidents
 from gateway.settings import Settings
 from gateway.store.database import Database
@@ -42,6 +44,10 @@ class Soc:
         self._outbox = OutboxKeeper(database, alerts.keep_sent_days, clock)
         self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
         self.conditions = Conditions(database, self.candidates, clock)
+        heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
+        self.desk = AlertDesk(settings.instance, self.lines, heartbeats, database, self.ring, clock)
+        self._beats: list[ChannelBeats] = []
+        self._heartbeats = heartbeats
         self.incidents = Incidents(database, self.candidates, clock)
 
     def ring(self) -> None:
@@ -54,10 +60,16 @@ class Soc:
         if channel in self._dispatchers:
             self._dispatchers[channel].retry()
 
+    def beat(self, pulse: Callable[[], Pulse]) -> None:
+        """Beat on the channels that want it, each by a pulse of its own."""
+        wanted = [line for line in self.lines if self._heartbeats.get(line.name)]
+        self._beats = [ChannelBeats(line, self._heartbeats[line.name], pulse()) for line in wanted]
+
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
         work["outbox"] = self._outbox.run
+        work |= {f"alerts-{beats.name}-heartbeat": beats.run for beats in self._beats}
         work |= self._own_work
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 

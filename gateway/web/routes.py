@@ -8,7 +8,8 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.ingest.receive import TakenLines
-from gateway.web import events, files, forward, health, history, monitoring
+from gateway.operations.alert_desk import TestResult
+from gateway.web import alerts, events, files, forward, health, history, monitoring
 from gateway.web.files import Note
 from gateway.web.monitoring import CloseNote
 from gateway.web.shapes import (
@@ -55,6 +56,7 @@ class Route(msgspec.Struct, frozen=True):
 
 _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
+_CHANNEL: Final = f"/api/v1/channels/{alerts.NAME}"
 _JSON: Final = "application/json"
 
 ROUTES: Final = (
@@ -125,6 +127,16 @@ ROUTES: Final = (
         takes=CloseNote,
         answers=Incident,
     ),
+    Route("GET", "/api/v1/alerts", alerts.alerts, Action.READ_MONITORING, answers=alerts.Alerts),
+    Route(
+        "POST",
+        "/api/v1/alerts/{number:[0-9]{1,10}}/resend",
+        alerts.resend,
+        Action.HANDLE_ALERTS,
+        answers=alerts.Resent,
+    ),
+    Route("POST", f"{_CHANNEL}/resend", alerts.resend_all, Action.HANDLE_ALERTS, answers=alerts.Resent),
+    Route("POST", f"{_CHANNEL}/test", alerts.test, Action.HANDLE_ALERTS, answers=TestResult),
     Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT, answers=Records),
     Route("GET", "/healthz", health.healthz, None, answers=Alive),
     Route("GET", "/readyz", health.readyz, None, or_status=503, answers=Ready),

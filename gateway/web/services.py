@@ -10,6 +10,7 @@ from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
+from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
@@ -54,6 +55,7 @@ class Services:
     broadcast: Broadcast
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""
+    desk: AlertDesk
     channels: tuple[str, ...]
     """Names of the alert channels."""
 

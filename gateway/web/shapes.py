@@ -34,7 +34,7 @@ def with_instants(kept: type[msgspec.Struct], name: str, **more: Any) -> type[ms
 
 
 def _as_text(kind: Any) -> Any:
-    return Instant if kind is int else Instant | None
+    return Instant if kind in {int, float} else Instant | None
 
 
 def _may_lack(kind: Any) -> bool:

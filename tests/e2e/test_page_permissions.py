@@ -14,6 +14,7 @@ from tests.support.visitor import Visitor, words
 
 ADMIN: Final = frozenset({Role.ADMIN})
 APPROVER: Final = frozenset({Role.APPROVER})
+HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/files"): EVERYBODY,
@@ -32,6 +33,10 @@ ALLOWED: Final = {
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
     ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
+    ("GET", "/alerts"): EVERYBODY,
+    ("POST", "/alerts/{number}/resend"): HANDLERS,
+    ("POST", "/channels/{name}/resend"): HANDLERS,
+    ("POST", "/channels/{name}/test"): HANDLERS,
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
     ("GET", "/audit/chain.jsonl"): EVERYBODY,

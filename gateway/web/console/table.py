@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.web.console import (
     account,
+    alerts,
     audit,
     file_backtest,
     file_list,
@@ -33,6 +34,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *rates.PAGES,
     *rate.PAGES,
     *incidents.PAGES,
+    *alerts.PAGES,
     *file_list.PAGES,
     *file_submit.PAGES,
     *file_page.PAGES,
