@@ -16,7 +16,7 @@ from gateway.alerts.channels.http_client import Answer, HttpClient
 from gateway.alerts.channels.tls import read_secret
 from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, decode
-from gateway.channel_settings import WebhookSettings
+from gateway.channel_settings import WebhookSettings, plain_address
 from gateway.clock import Clock
 from gateway.errors import AlertRefused, Unavailable
 
@@ -59,13 +59,25 @@ class WebhookChannel:
             event = http_message(cloud_event(alert, self._console), self._settings.mode)
             secrets = parsed_secrets(await read_secret(self._settings.secret_file))
             signed = signature_headers(secrets, alert.id, int(self._clock()), event.body)
-            answer = await self._client.post(self._settings.url, event.body, event.headers | signed)
+            answer = await self._client.post(await self._address(), event.body, event.headers | signed)
             said = judged(answer)
         return said
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _address(self) -> str:
+        file = self._settings.url_file
+        if file is None:
+            return self._settings.url
+        try:
+            url = plain_address(await read_secret(file), with_key=True)
+            self._settings.check_protected(url)
+        except ValueError as error:
+            msg = f"{file} does not hold an address: {error}"
+            raise Unavailable("channel_files", msg, "Put the address alone into the file.") from None
+        return url
 
 
 def cloud_event(alert: Alert, console_url: str = "") -> CloudEvent:

@@ -153,6 +153,35 @@ def test_a_secret_of_another_form_is_refused_without_showing_it(text: str) -> No
     assert "openssl rand" in caught.value.remedy
 
 
+async def test_an_address_that_is_a_secret_is_read_at_each_use_and_never_shown(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Such as those with a key in their query."""
+    address = secret_in(tmp_path, "address", f"{receiver.url}/hook?sig=k3y\n")
+    channel = channel_to(receiver, tmp_path, url="", url_file=address)
+    await channel.send([message()])
+    assert receiver.requests[-1].path == "/hook?sig=k3y"
+    receiver.answering = lambda _: web.Response(
+        status=302, headers={"Location": "https://x.example/?sig=k3y"}
+    )
+    with pytest.raises(Unavailable, match=r"points to https://x\.example, which") as caught:
+        await channel.send([message()])
+    found = [caught.value]
+    for text in (
+        "http://127.0.0.1:1/?sig=k3y",
+        "http://x.example/?sig=k3y",
+        "ftp://k3y",
+        "k3y",
+        "http://u:k3y@x",
+    ):
+        secret_in(tmp_path, "address", text)
+        with pytest.raises(Unavailable) as caught:
+            await channel.send([message()])
+        found.append(caught.value)
+    assert not any("k3y" in f"{error.message} {error.remedy}" for error in found)
+    await channel.close()
+
+
 async def test_a_secret_that_cannot_be_read_is_trouble_of_this_channel(
     channel: WebhookChannel, tmp_path: Path, receiver: Receiver
 ) -> None:
