@@ -85,7 +85,7 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         excess=found.excess,
         paging=Paging(f"{INCIDENTS}/{number}", page, found.excess_count),
         records=shown_records(found.records, visit.person),
-        may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.is_open,
+        may_close=visit.person.may(Action.WORK_ON_INCIDENT) and found.incident.is_open,
         reason_limit=REASON_LIMIT,
     )
 
@@ -125,5 +125,5 @@ PAGES: Final = (
     Page("GET", INCIDENTS, listed, _READ, "Incidents", navigation=True),
     Page("GET", ONE, one, _READ, "Incident", parent=INCIDENTS),
     Page("GET", f"{ONE}/excess.csv", download_excess, _READ, "Requests in excess", parent=INCIDENTS),
-    Page("POST", f"{ONE}/close", close, Action.CLOSE_INCIDENT, "Incident", parent=INCIDENTS),
+    Page("POST", f"{ONE}/close", close, Action.WORK_ON_INCIDENT, "Incident", parent=INCIDENTS),
 )
