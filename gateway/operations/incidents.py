@@ -87,10 +87,13 @@ class Incidents:
             found = await store.list_incidents(connection, states, limit, kind)
             return [masked_whole(incident) for incident in found]
 
-    async def get(self, person: Person, incident_id: int, limit: int) -> GotIncident:
-        """Return an incident, what people did with it and the first *limit* requests in excess."""
+    async def get(self, person: Person, incident_id: int, limit: int, way: str = "api") -> GotIncident:
+        """Return an incident, what people did with it and the first *limit* requests in excess.
+
+        *way* says in the record of a look at a classified one what is shown.
+        """
         person.require(Action.READ_MONITORING)
-        async with looking(self._database, person, incident_id, "api", self._clock) as (connection, incident):
+        async with looking(self._database, person, incident_id, way, self._clock) as (connection, incident):
             return GotIncident(
                 incident,
                 await self._work(connection, incident),
