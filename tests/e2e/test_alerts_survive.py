@@ -108,7 +108,9 @@ def test_every_channel_down_under_fifty_incidents_then_back_loses_nothing(tmp_pa
         cross(daemon, *range(INCIDENTS))
         analyst = daemon.as_("ana")
         for incident in daemon.incidents():
-            closed = analyst.post(f"/api/v1/incidents/{incident['id']}/close", {"reason": "a test"})
+            closed = analyst.post(
+                f"/api/v1/incidents/{incident['id']}/close", {"reason": "a test", "finding": "expected_work"}
+            )
             assert closed.status == 200
         wanted = written(daemon)
         assert {channel: len(ids) for channel, ids in wanted.items()} == dict.fromkeys(EVERY, 2 * INCIDENTS)
