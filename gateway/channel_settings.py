@@ -204,8 +204,8 @@ class Alerts(Section):
         )
 
     @property
-    def classified(self) -> frozenset[str]:
-        """Names of the channels that may carry what is known of incidents marked `classified`."""
+    def cleared(self) -> frozenset[str]:
+        """Names of the channels that may carry what is known of classified incidents."""
         own = {"file": self.file_classified, "mqtt": self.mqtt_classified}
         return frozenset({name for name, may in own.items() if may}) | {
             each.name for each in self.several if each.classified

@@ -44,7 +44,7 @@ async def alerts(request: web.Request) -> web.Response:
     state = request.query.get("state", AlertState.DEAD)
     if state not in set(AlertState):
         raise InvalidInput("query_malformed", "state must be dead, waiting or sent", "Correct the address.")
-    desk = request.app[SERVICES].desk
+    desk = request.app[SERVICES].alert_desk
     found = await desk.listed(person, AlertState(state), request.query.get("channel"), LIMIT)
     looks = await desk.look(person)
     return json_answer(
@@ -56,7 +56,7 @@ async def resend(request: web.Request) -> web.Response:
     """Send one dead letter anew."""
     person = await asker(request)
     person.require(Action.HANDLE_ALERTS)
-    await request.app[SERVICES].desk.resend(person, path_number(request))
+    await request.app[SERVICES].alert_desk.resend(person, path_number(request))
     return json_answer(Resent(1))
 
 
@@ -64,7 +64,7 @@ async def resend_all(request: web.Request) -> web.Response:
     """Send every dead letter of a channel anew."""
     person = await asker(request)
     person.require(Action.HANDLE_ALERTS)
-    count = await request.app[SERVICES].desk.resend_all(person, request.match_info["name"])
+    count = await request.app[SERVICES].alert_desk.resend_all(person, request.match_info["name"])
     return json_answer(Resent(count))
 
 
@@ -72,4 +72,4 @@ async def test(request: web.Request) -> web.Response:
     """Send a test to a channel's other side; say what it answered, or what is wrong."""
     person = await asker(request)
     person.require(Action.HANDLE_ALERTS)
-    return json_answer(await request.app[SERVICES].desk.test(person, request.match_info["name"]))
+    return json_answer(await request.app[SERVICES].alert_desk.test(person, request.match_info["name"]))

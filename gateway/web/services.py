@@ -19,6 +19,7 @@ from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
+from gateway.operations.incident_parts import IncidentParts
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
@@ -48,6 +49,8 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    desk: IncidentParts
+    """What changes incidents."""
     history: History
     looks: Looks
     health: Health
@@ -55,7 +58,7 @@ class Services:
     broadcast: Broadcast
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""
-    desk: AlertDesk
+    alert_desk: AlertDesk
     channels: tuple[str, ...]
     """Names of the alert channels."""
 

@@ -25,8 +25,13 @@ def breached(tmp_path: Path) -> Iterator[Daemon]:
     with Daemon(tmp_path) as daemon:
         daemon.put_in_force(row(2, 4))
         daemon.as_("adaptor").send_lines([header_line(number) for number in range(3)])
-        wait_for("the alert", lambda: lines(daemon))
+        sent(daemon, 1)
         yield daemon
+
+
+def sent(daemon: Daemon, times: int) -> None:
+    """Wait until so many were taken, and that is on record."""
+    wait_for("the alert", lambda: daemon.metric("alerts_sent_total", "file") == times)
 
 
 def lines(daemon: Daemon) -> list[dict[str, object]]:
@@ -74,7 +79,7 @@ def test_dead_letters_are_seen_and_sent_anew_with_the_same_id(breached: Daemon) 
     assert (alert["state"], alert["last_error"], alert["incident_id"]) == ("dead", "too_long: <b>", 1)
     assert breached.as_("adam").cli("alerts", "resend", str(alert["id"])).returncode == 5
     assert breached.as_("ana").cli("alerts", "resend", str(alert["id"])).returncode == 0
-    wait_for("the alert again", lambda: len(lines(breached)) == 2)
+    sent(breached, 2)
     first, second = lines(breached)
     assert first == second
     assert first["id"] == alert["alert_id"]
@@ -83,7 +88,8 @@ def test_dead_letters_are_seen_and_sent_anew_with_the_same_id(breached: Daemon) 
     assert (again.returncode, "alert_not_dead" in again.stderr) == (1, True)
     bury(breached)
     assert "1 dead letter will" in breached.as_("olga").cli("alerts", "resend", "--channel", "file").stderr
-    wait_for("the alert once more", lambda: len(lines(breached)) == 3)
+    sent(breached, 3)
+    assert len(lines(breached)) == 3
 
 
 def test_the_log_and_the_file_of_alerts_can_be_read_by_their_owner_and_group_alone(breached: Daemon) -> None:

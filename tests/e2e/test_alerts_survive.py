@@ -98,7 +98,7 @@ def assert_in_order(came: list[str], wanted: list[str]) -> None:
 def test_every_channel_down_under_fifty_incidents_then_back_loses_nothing(tmp_path: Path) -> None:
     with (
         everything(tmp_path) as (daemon, soc, broker),
-        broker.client("adt-gateway/test/incidents/+") as early,
+        closing(Subscriber(broker)) as subscriber,
     ):
         soc.down()
         broker.stop()
@@ -108,7 +108,9 @@ def test_every_channel_down_under_fifty_incidents_then_back_loses_nothing(tmp_pa
         cross(daemon, *range(INCIDENTS))
         analyst = daemon.as_("ana")
         for incident in daemon.incidents():
-            closed = analyst.post(f"/api/v1/incidents/{incident['id']}/close", {"reason": "a test"})
+            closed = analyst.post(
+                f"/api/v1/incidents/{incident['id']}/close", {"reason": "a test", "finding": "expected_work"}
+            )
             assert closed.status == 200
         wanted = written(daemon)
         assert {channel: len(ids) for channel, ids in wanted.items()} == dict.fromkeys(EVERY, 2 * INCIDENTS)
@@ -170,7 +172,7 @@ def test_a_daemon_that_is_killed_before_the_answer_repeats_the_same_alert(
 def test_a_channel_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
     with (
         everything(tmp_path) as (daemon, soc, broker),
-        broker.client("adt-gateway/test/incidents/+") as client,
+        closing(Subscriber(broker)) as subscriber,
     ):
         soc.hangs.add("webhook")
         cross(daemon, *range(10))

@@ -54,6 +54,7 @@ class AllChannels:
         self.down()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     def up(self) -> None:
         """Listen, on the ports of before."""
@@ -106,9 +107,10 @@ class AllChannels:
         for stop in self._stops:
             await stop()
         self._stops.clear()
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task():
-                task.cancel()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _start_http(self) -> None:
         app = web.Application(client_max_size=10_000_000)

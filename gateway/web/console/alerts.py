@@ -27,7 +27,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
 
 async def _page(visit: Visit, *faults: Fault) -> web.Response:
     state = asked_choice(visit.request, "state", AlertState) or AlertState.DEAD
-    desk = visit.services.desk
+    desk = visit.services.alert_desk
     return visit.show(
         "alerts.html",
         title="Alerts",
@@ -44,7 +44,7 @@ async def _page(visit: Visit, *faults: Fault) -> web.Response:
 async def test(visit: Visit) -> web.StreamResponse:
     """Send a test to the other side of a channel, and say what it answered."""
     name = visit.request.match_info["name"]
-    result = await visit.services.desk.test(visit.person, name)
+    result = await visit.services.alert_desk.test(visit.person, name)
     if result.taken:
         return visit.go(ALERTS, f"The test of {name} was taken. The other side said: {result.said}")
     return await _page(visit, Fault("", _sentence(result)))
@@ -58,7 +58,7 @@ async def resend(visit: Visit) -> web.StreamResponse:
     """Send one dead letter anew."""
     number = path_number(visit.request)
     try:
-        alert = await visit.services.desk.resend(visit.person, number)
+        alert = await visit.services.alert_desk.resend(visit.person, number)
     except Conflict:
         return visit.go(ALERTS, f"Alert {number} is no dead letter any more.")
     return visit.go(ALERTS, f"Alert {number} will be sent to {alert.channel} anew.")
@@ -67,7 +67,7 @@ async def resend(visit: Visit) -> web.StreamResponse:
 async def resend_all(visit: Visit) -> web.StreamResponse:
     """Send every dead letter of a channel anew."""
     name = visit.request.match_info["name"]
-    count = await visit.services.desk.resend_all(visit.person, name)
+    count = await visit.services.alert_desk.resend_all(visit.person, name)
     return visit.go(ALERTS, f"{count} dead letter{'' if count == 1 else 's'} will be sent to {name} anew.")
 
 
