@@ -140,6 +140,12 @@ class Alerts(Section):
 
     file: Path | None = Field(None, description="JSON-lines file that gets one line for each alert.")
     mqtt: bool = Field(True, description="Publish alerts at the broker, where one is set.")
+    mqtt_expiry_seconds: int = Field(
+        604_800,
+        ge=0,
+        le=4_294_967_295,
+        description="How long the broker keeps an alert for a receiver that is away; 0 for ever.",
+    )
     console_url: str = Field(
         "",
         description="Address of the console as people at the SOC reach it; alerts link to their incident there.",

@@ -14,12 +14,12 @@ from typing import Any, Final, Self
 import pytest
 
 from tests.support.api import wait_for
+from tests.support.examples import example, with_replaced
 from tests.support.tls import Authority
 
 HOST: Final = "127.0.0.1"
 GATEWAY: Final = "gateway.example"
 """The name in our client certificate that the documented configurations permit."""
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "alerts.md"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 UNPACKED: Final = CACHE / "adt-gateway" / "receivers"
 
@@ -35,13 +35,6 @@ needs_rsyslog = pytest.mark.skipif(RSYSLOG is None, reason="rsyslog is not there
 needs_syslog_ng = pytest.mark.skipif(
     SYSLOG_NG is None, reason="syslog-ng is not there: run .ci/packages test"
 )
-
-
-def example(language: str) -> str:
-    """Return the configuration of docs/alerts.md in *language*."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(found) == 1, language
-    return str(found[0])
 
 
 def free_port() -> int:
@@ -67,15 +60,13 @@ class Receiver:
         self._out = folder / "adt-gateway.jsonl"
         self._config = folder / "receiver.conf"
         certificate, key = authority.issue("receiver")
-        text = example(self.language)
-        for documented, here in {
+        here = {
             "/etc/soc/ca.pem": authority.file,
             "/etc/soc/receiver.pem": certificate,
             "/etc/soc/receiver.key": key,
             "/var/log/adt-gateway.jsonl": self._out,
-        }.items():
-            assert documented in text, documented
-            text = text.replace(documented, str(here))
+        }
+        text = with_replaced(example(self.language), here)
         for documented, port in self.ports.items():
             text, times = re.subn(rf'(port[=(]"?){documented}\b', rf"\g<1>{port}", text)
             assert times == 1, documented
