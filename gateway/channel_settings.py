@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from gateway.channel_section import TlsSettings
+from gateway.channel_section import ChannelSettings, TlsSettings
 from gateway.section import Section, is_loopback
 from gateway.setting_faults import FORM
 from gateway.syslog_settings import SyslogSettings
@@ -146,6 +146,27 @@ class Alerts(Section):
         le=4_294_967_295,
         description="How long the broker keeps an alert for a receiver that is away; 0 for ever.",
     )
+    file_classified: bool = Field(
+        False, description="The file may carry what is known of incidents marked `classified`."
+    )
+    mqtt_classified: bool = Field(
+        False, description="The broker may carry what is known of incidents marked `classified`."
+    )
+    give_up_attempts: int = Field(
+        50,
+        ge=3,
+        le=100_000,
+        description="Failed attempts after which an alert is a dead letter, where its channel takes others.",
+    )
+    give_up_hours: int = Field(
+        168, ge=1, le=8760, description="Age at which an alert that is not taken is a dead letter."
+    )
+    keep_sent_days: int = Field(
+        30,
+        ge=1,
+        le=3660,
+        description="How long alerts that were taken are kept; those of an incident that is not closed are kept longer.",
+    )
     console_url: str = Field(
         "",
         description="Address of the console as people at the SOC reach it; alerts link to their incident there.",
@@ -156,6 +177,26 @@ class Alerts(Section):
     alertmanager: tuple[AlertmanagerSettings, ...] = Field((), description="Prometheus Alertmanagers.")
     mail: tuple[MailSettings, ...] = Field((), description="Groups of people who get mail.")
 
+    @property
+    def several(self) -> tuple[ChannelSettings, ...]:
+        """The channels that are set by tables of their own, of all kinds."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(
+            each
+            for field in fields
+            if isinstance(field, tuple)
+            for each in field
+            if isinstance(each, ChannelSettings)
+        )
+
+    @property
+    def classified(self) -> frozenset[str]:
+        """Names of the channels that may carry what is known of incidents marked `classified`."""
+        own = {"file": self.file_classified, "mqtt": self.mqtt_classified}
+        return frozenset({name for name, may in own.items() if may}) | {
+            each.name for each in self.several if each.classified
+        }
+
     @field_validator("console_url")
     @classmethod
     def _check_console(cls, url: str) -> str:
@@ -163,9 +204,7 @@ class Alerts(Section):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        fields = (getattr(self, name) for name in type(self).model_fields)
-        several = (each for field in fields if isinstance(field, tuple) for each in field)
-        names = Counter(["file", "mqtt", *(each.name for each in several)])
+        names = Counter(["file", "mqtt", *(each.name for each in self.several)])
         twice = sorted(name for name, times in names.items() if times > 1)
         if twice:
             msg = f"more than one channel is called {' and '.join(twice)}; each needs a name of its own"

@@ -87,7 +87,7 @@ class Parts:
             else None
         )
         live = Live()
-        self._soc = Soc(settings, database, self._broker, live, clock)
+        self._soc = Soc(settings, database, self._broker, self.health, live, clock)
         self._conditions = self._soc.conditions
         names, ring = self._soc.channels, self._soc.ring
         recorder = Recorder(database, settings.instance, names, rules.current.service_name, ring, live)

@@ -6,8 +6,11 @@ from gateway.alerts.candidate import Candidates
 from gateway.alerts.channels.channel import Working
 from gateway.alerts.channels.opened import open_channels
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.dispatcher import Dispatcher
+from gateway.alerts.dispatcher import Dispatcher, Limits
+from gateway.alerts.line import Line
+from gateway.alerts.outbox_keeper import OutboxKeeper
 from gateway.clock import Clock
+from gateway.health import Health
 from gateway.live import Live
 from gateway.mqtt import Broker
 from gateway.operations.incidents import Incidents
@@ -19,11 +22,24 @@ class Soc:
     """Makes and holds the parts that open incidents and send alerts."""
 
     def __init__(
-        self, settings: Settings, database: Database, broker: Broker | None, live: Live, clock: Clock
+        self,
+        settings: Settings,
+        database: Database,
+        broker: Broker | None,
+        health: Health,
+        live: Live,
+        clock: Clock,
     ) -> None:
-        self._opened = open_channels(settings.alerts, broker, settings.instance, database)
-        self.channels = tuple(channel.name for channel in self._opened)
-        self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in self._opened}
+        alerts = settings.alerts
+        opened = open_channels(alerts, broker, settings.instance, database)
+        self._own_work = {
+            f"alerts-{each.name}-work": each.run for each in opened if isinstance(each, Working)
+        }
+        self.lines = [Line(channel, health, clock) for channel in opened]
+        self.channels = tuple(line.name for line in self.lines)
+        limits = Limits(alerts.give_up_attempts, alerts.give_up_hours * 3600.0)
+        self._dispatchers = {line.name: Dispatcher(database, line, clock, limits) for line in self.lines}
+        self._outbox = OutboxKeeper(database, alerts.keep_sent_days, clock)
         self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
         self.conditions = Conditions(database, self.candidates, clock)
         self.incidents = Incidents(database, self.candidates, clock)
@@ -41,10 +57,11 @@ class Soc:
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
-        work |= {f"alerts-{each.name}-work": each.run for each in self._opened if isinstance(each, Working)}
+        work["outbox"] = self._outbox.run
+        work |= self._own_work
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 
     async def close(self) -> None:
         """Give back what the channels hold open."""
-        for channel in self._opened:
-            await channel.close()
+        for line in self.lines:
+            await line.close()

@@ -238,5 +238,23 @@ outbox = Table(
     Column("next_attempt_at", BigInteger, nullable=False),
     Column("last_error", Text),
     Column("sent_at", BigInteger),
-    Index("ix_outbox_waiting", "channel", "sent_at", "id"),
+    # Given up: it waits no more until a person sends it anew, and then counts its attempts from there.
+    Column("dead_at", BigInteger),
+    Column("resent_at", BigInteger),
+    Index(
+        "ix_outbox_waiting",
+        "channel",
+        "id",
+        sqlite_where=text("sent_at IS NULL AND dead_at IS NULL"),
+        postgresql_where=text("sent_at IS NULL AND dead_at IS NULL"),
+    ),
+    Index(
+        "ix_outbox_dead",
+        "channel",
+        "id",
+        sqlite_where=text("dead_at IS NOT NULL"),
+        postgresql_where=text("dead_at IS NOT NULL"),
+    ),
+    Index("ix_outbox_sent", "channel", "sent_at"),
+    Index("ix_outbox_incident", "incident_id", "channel"),
 )

@@ -42,6 +42,21 @@ class Alertmanager:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def forget(self) -> None:
+        """Start it anew with nothing in its memory, as after the loss of its disk."""
+        self._stop()
+        shutil.rmtree(self._folder / "data")
+        self._start()
+
+    def _start(self) -> None:
         arguments = [
             f"--config.file={self._folder}/config.yml",
             f"--web.config.file={self._folder}/web.yml",
@@ -52,14 +67,12 @@ class Alertmanager:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([str(PROGRAM), *arguments], stdout=log, stderr=log)
         wait_for("Alertmanager", self._listens)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(20)
+            self._process = None
 
     def _listens(self) -> bool:
         try:

@@ -30,6 +30,14 @@ class Channel(Protocol):
         ...
 
 
+def in_flight(channel: Channel) -> int:
+    """Return how many `send`s of *channel* may be under way at once: one, unless its `in_flight` says more.
+
+    Alerts of one incident are never in two of them.
+    """
+    return int(getattr(channel, "in_flight", 1))
+
+
 @runtime_checkable
 class Working(Protocol):
     """A channel that has something to do beside what it is sent."""

@@ -32,6 +32,7 @@ class MailChannel:
     """Sends one mail for each alert."""
 
     batch: Final = 1
+    in_flight: Final = 2
 
     def __init__(
         self, settings: MailSettings, console_url: str, steady: Callable[[], float] = time.monotonic
@@ -62,10 +63,6 @@ class MailChannel:
                 replies = await self._deliver(alert)
         except aiosmtplib.SMTPRecipientsRefused as error:
             replies = {each.recipient: SMTPResponse(each.code, each.message) for each in error.recipients}
-        except aiosmtplib.SMTPNotSupported as error:
-            msg = f"{where} does not offer what is needed ({quoted(str(error))}); nothing was sent"
-            remedy = "Without STARTTLS and what the user needs no mail is sent: turn them on there, or correct port and security."
-            raise Unavailable("mail_unprotected", msg, remedy) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(where, error.code, error.message) from error
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
@@ -146,6 +143,9 @@ def _digest(password: str) -> bytes:
 
 def _refused(where: str, code: int, message: str) -> AlertRefused | Unavailable:
     words = f"{where} answers {code} {quoted(message)}"
+    if code < 0:
+        msg = f"{where} answers something that is not SMTP: {quoted(message)}"
+        return Unavailable("mail_unreachable", msg, f"Correct host and port. {AGAIN}")
     if code >= FOR_GOOD:
         return AlertRefused(
             "mail_refused", words, "Correct sender, size or rights; then send it again by hand."
@@ -154,6 +154,12 @@ def _refused(where: str, code: int, message: str) -> AlertRefused | Unavailable:
 
 
 def _unreachable(where: str, error: Exception, seconds: float) -> Unavailable:
+    if "not supported" in str(error):
+        msg = f"{where} does not offer what is needed ({quoted(str(error))}); nothing was sent"
+        remedy = (
+            "Turn STARTTLS and sign-in on there, or correct port and security: mail never goes without TLS."
+        )
+        return Unavailable("mail_unprotected", msg, remedy)
     cause = error.__cause__ or error
     why = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or type(cause).__name__
     if getattr(cause, "verify_message", ""):

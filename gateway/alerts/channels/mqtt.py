@@ -1,6 +1,5 @@
 """Alerts at the MQTT broker."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,7 +11,8 @@ class MqttChannel:
     """Publishes at `adt-gateway/<instance>/incidents/<number>` with QoS 1, a test and a heartbeat at `…/test` and `…/heartbeat`."""
 
     name: Final = "mqtt"
-    batch: Final = 100
+    batch: Final = 1
+    in_flight: Final = 16
 
     def __init__(self, broker: Broker, expiry_seconds: int) -> None:
         self._broker = broker
@@ -20,10 +20,8 @@ class MqttChannel:
 
     async def send(self, messages: Sequence[bytes]) -> str:
         """Publish in order; return when the broker has all. Raises `Unavailable` where it does not take one."""
-        publishing = (self._publish(message) for message in messages)
-        for outcome in await asyncio.gather(*publishing, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        for message in messages:
+            await self._publish(message)
         return "acknowledged by the broker"
 
     async def close(self) -> None:

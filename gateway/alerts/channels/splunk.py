@@ -57,6 +57,7 @@ class SplunkChannel:
     """Posts alerts to the collector; code 0 means that they were accepted, not that they can be searched."""
 
     batch: Final = 50
+    in_flight: Final = 2
 
     def __init__(self, settings: SplunkSettings, instance: str) -> None:
         self.name = settings.name

@@ -42,6 +42,7 @@ class WebhookChannel:
     """Posts each alert and counts it as taken at an answer of the 200s."""
 
     batch: Final = 1
+    in_flight: Final = 4
 
     def __init__(self, settings: WebhookSettings, clock: Clock = time.time) -> None:
         self.name = settings.name
