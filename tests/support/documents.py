@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import gateway.metrics
 from gateway.access import PERMISSIONS, Role
+from gateway.alerts import cef
 from gateway.alerts.kinds import KIND_TEXTS
 from gateway.cli import cli
 from gateway.errors import ExitCode
@@ -42,6 +43,7 @@ from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
 from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
+from tests.support.alerts import BREACH, FORECAST, SILENT, an_alert
 from thresholds.profile import Rules
 
 ROOT: Final = Path(__file__).parents[2]
@@ -242,6 +244,22 @@ def incident_kinds() -> str:
     return _table(["kind", "opens", "ends", "what to do"], rows)
 
 
+def cef_fields() -> str:
+    """Return every key of a CEF extension, with what one example says."""
+    examples: dict[str, str] = {}
+    for facts in (SILENT, FORECAST, BREACH):
+        alert = an_alert(facts=facts, title="quarantine threshold passed")
+        examples |= {key: str(value) for key, value in cef.values(alert, "gw1").items()}
+    rows = [[f"`{key}`", meaning, _shortened(examples[key])] for key, meaning in cef.FIELDS.items()]
+    return _table(["key", "what it is", "example"], rows)
+
+
+def _shortened(text: str) -> str:
+    return f"`{text}`" if len(text) <= LONGEST_EXAMPLE else f"`{text[: LONGEST_EXAMPLE - 1]}…`"
+
+
+LONGEST_EXAMPLE: Final = 40
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
@@ -255,6 +273,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "retained-rate": retained_rate,
     "beat": beat,
     "incident-kinds": incident_kinds,
+    "cef-fields": cef_fields,
 }
 
 

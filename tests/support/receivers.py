@@ -6,9 +6,9 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 import pytest
@@ -21,6 +21,7 @@ HOST: Final = "127.0.0.1"
 GATEWAY: Final = "gateway.example"
 """The name in our client certificate that the documented configurations permit."""
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+SOC: Final = Path(__file__).parents[2] / "config" / "soc"
 UNPACKED: Final = CACHE / "adt-gateway" / "receivers"
 
 
@@ -50,6 +51,8 @@ class Receiver:
     """A syslog receiver of the test's own; as a context it is started, and stopped at the end."""
 
     language = ""
+    files: Mapping[str, Path] = MappingProxyType({})
+    """Files of the project that the documented configuration reads, by where it expects them."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,7 @@ class Receiver:
             "/etc/soc/receiver.key": key,
             "/var/log/adt-gateway.jsonl": self._out,
         }
-        text = with_replaced(example(self.language), here)
+        text = with_replaced(example(self.language), {**here, **self.files})
         for documented, port in self.ports.items():
             text, times = re.subn(rf'(port[=(]"?){documented}\b', rf"\g<1>{port}", text)
             assert times == 1, documented
@@ -141,6 +144,7 @@ class Rsyslog(Receiver):
     """rsyslog with rsyslog-gnutls."""
 
     language = "rsyslog"
+    files = MappingProxyType({"/etc/soc/cef.rulebase": SOC / "cef.rulebase"})
 
     def command(self) -> list[str]:
         modules = [str(path) for path in UNPACKED.glob("usr/lib/*/rsyslog")]
@@ -152,6 +156,7 @@ class SyslogNg(Receiver):
     """syslog-ng."""
 
     language = "syslog-ng"
+    files = MappingProxyType({"/etc/soc/cef-syslog-ng.conf": SOC / "cef-syslog-ng.conf"})
 
     def command(self) -> list[str]:
         modules = [str(path) for path in UNPACKED.glob("usr/lib/syslog-ng/*.*/") if path.is_dir()]
