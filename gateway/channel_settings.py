@@ -17,39 +17,52 @@ MAIL_ADDRESS = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9
 """An address that needs no quoting (RFC 5321, Mailbox with a Dot-string)."""
 
 
+ADDRESS = re.compile(
+    r"https?://(?:[^@/?#]*@)?(?:\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(?::\d{1,5})?(?:[/?#][!-~]*)?", re.IGNORECASE
+)
+"""An HTTP address without white space; more is said where it has a user."""
+
+
 class HttpChannelSettings(TlsSettings):
     """A channel whose other side speaks HTTP."""
 
-    url: str = Field(description="Address of the other side, `https://…`; `http://…` on loopback alone.")
+    url: str = Field(
+        min_length=1, description="Address of the other side, `https://…`; `http://…` on loopback alone."
+    )
     plain_text_beyond_loopback: bool = Field(
         False,
         description="Send beyond loopback without TLS: what is sent can be read and changed on the way.",
     )
     proxy: str = Field("", description="HTTP proxy, `http://HOST:PORT`; the environment's is never used.")
 
-    @field_validator("url")
+    @field_validator("url", "proxy")
     @classmethod
-    def _check_url(cls, url: str) -> str:
-        return plain_address(url)
-
-    @field_validator("proxy")
-    @classmethod
-    def _check_proxy(cls, url: str) -> str:
+    def _check_address(cls, url: str) -> str:
         return url and plain_address(url)
 
     @model_validator(mode="after")
     def _check_plain_text(self) -> Self:
-        parts = urlsplit(self.url)
+        self.check_protected(self.url)
+        return self
+
+    def check_protected(self, url: str) -> None:
+        """Raise `ValueError` where what is sent to *url* could be read on the way and nobody said that it may."""
+        parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.scheme == "http" and not (is_loopback(host) or self.plain_text_beyond_loopback):
             msg = f"url: {host} is not loopback and there is no TLS; write https://, or plain_text_beyond_loopback = true"
             raise ValueError(msg)
-        return self
 
 
 class WebhookSettings(HttpChannelSettings):
     """CloudEvents for a receiver of webhooks."""
 
+    url: str = Field(
+        "", description="Address of the receiver, `https://…`; `http://…` on loopback alone. Or `url_file`."
+    )
+    url_file: Path | None = Field(
+        None, description="File with the address instead, where that holds a key and is a secret itself."
+    )
     secret_file: Path = Field(
         description="File with the secret that signs, `whsec_…` (Standard Webhooks); a second one on the next "
         "line while it is being replaced."
@@ -58,6 +71,13 @@ class WebhookSettings(HttpChannelSettings):
         "structured",
         description="Where CloudEvents attributes stand: in the body, which is signed, or in headers, which are not.",
     )
+
+    @model_validator(mode="after")
+    def _check_one_address(self) -> Self:
+        if bool(self.url) == (self.url_file is not None):
+            msg = "it has to have one of url and url_file"
+            raise ValueError(msg)
+        return self
 
 
 class SplunkSettings(HttpChannelSettings):
@@ -190,8 +210,8 @@ class Alerts(Section):
         )
 
     @property
-    def classified(self) -> frozenset[str]:
-        """Names of the channels that may carry what is known of incidents marked `classified`."""
+    def cleared(self) -> frozenset[str]:
+        """Names of the channels that may carry what is known of classified incidents."""
         own = {"file": self.file_classified, "mqtt": self.mqtt_classified}
         return frozenset({name for name, may in own.items() if may}) | {
             each.name for each in self.several if each.classified
@@ -212,16 +232,16 @@ class Alerts(Section):
         return self
 
 
-def plain_address(url: str) -> str:
+def plain_address(url: str, *, with_key: bool = False) -> str:
     """Return an HTTP address; raise `ValueError` where it is none or more stands in it.
 
-    A password or a key in an address would be shown with the settings.
+    A password or a key in an address would be shown with the settings; *with_key* it may have a query.
     """
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not ADDRESS.fullmatch(url):
         msg = "it has to be https://HOST… or http://HOST…"
         raise ValueError(msg)
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.fragment or (parts.query and not with_key):
         msg = "it has a user, a password, a query or a fragment; name host, port and path alone"
         raise ValueError(msg)
     return url

@@ -89,8 +89,7 @@ class Parts:
         live = Live()
         self._soc = Soc(settings, database, self._broker, self.health, live, clock)
         self._conditions = self._soc.conditions
-        names, ring = self._soc.channels, self._soc.ring
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, ring, live)
+        recorder = Recorder(database, self._soc.candidates, rules.current.service_name)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
         self._journal = open_journal_writer(database)
@@ -110,11 +109,12 @@ class Parts:
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
-        self._liveness = Liveness(self.intake, self._in_force, self._counting)
+        self._liveness = self._own_liveness()
         sight = Sight(settings, database, self._counting, self.health, clock)
         self._broadcast = sight.broadcast(live)
         self._retained = sight.retained(self._broker, self._broadcast)
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
+        self._soc.beat(lambda: sight.heartbeat(self._own_liveness(), self.intake, None).take_pulse)
         self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
         seen = self._counting, self.health, self._conditions, self._receivers
@@ -144,14 +144,20 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
+            desk=self._soc.desk,
             history=History(database, self._counting),
             looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
             adaptor=self._adaptor,
+            alert_desk=self._soc.alert_desk,
             channels=self._soc.channels,
         )
+
+    def _own_liveness(self) -> Liveness:
+        """Return what looks whether the count moves; each asker has its own, which knows what it has seen."""
+        return Liveness(self.intake, self._in_force, self._counting)
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
         """Return what passes requests on and what counts them, where that is set."""

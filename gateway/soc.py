@@ -13,6 +13,9 @@ from gateway.clock import Clock
 from gateway.health import Health
 from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.alert_desk import AlertDesk
+from gateway.operations.channel_beats import ChannelBeats, Pulse
+from gateway.operations.incident_parts import incident_parts
 from gateway.operations.incidents import Incidents
 from gateway.settings import Settings
 from gateway.store.database import Database
@@ -40,9 +43,21 @@ class Soc:
         limits = Limits(alerts.give_up_attempts, alerts.give_up_hours * 3600.0)
         self._dispatchers = {line.name: Dispatcher(database, line, clock, limits) for line in self.lines}
         self._outbox = OutboxKeeper(database, alerts.keep_sent_days, clock)
-        self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
+        self.candidates = Candidates(
+            settings.instance,
+            self.channels,
+            self.ring,
+            live,
+            alerts.cleared,
+            group_seconds=settings.incidents.group_seconds,
+        )
         self.conditions = Conditions(database, self.candidates, clock)
-        self.incidents = Incidents(database, self.candidates, clock)
+        heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
+        self.alert_desk = AlertDesk(settings.instance, self.lines, heartbeats, database, self.ring, clock)
+        self._beats: list[ChannelBeats] = []
+        self._heartbeats = heartbeats
+        self.incidents = Incidents(database, clock)
+        self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
 
     def ring(self) -> None:
         """Say to every channel that the outbox has something new."""
@@ -54,10 +69,16 @@ class Soc:
         if channel in self._dispatchers:
             self._dispatchers[channel].retry()
 
+    def beat(self, pulse: Callable[[], Pulse]) -> None:
+        """Beat on the channels that want it, each by a pulse of its own."""
+        wanted = [line for line in self.lines if self._heartbeats.get(line.name)]
+        self._beats = [ChannelBeats(line, self._heartbeats[line.name], pulse()) for line in wanted]
+
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
         work["outbox"] = self._outbox.run
+        work |= {f"alerts-{beats.name}-heartbeat": beats.run for beats in self._beats}
         work |= self._own_work
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 

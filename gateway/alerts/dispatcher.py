@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS: Final = 5.0
 """The outbox is looked at this often even when nobody rings: what a crash left behind is sent."""
+TOGETHER: Final = 8
+"""Alerts of one lane that go on record by one transaction at the least, also where each is sent by itself."""
 LOOK_AHEAD: Final = 4
 """Times what fits into one round is read, so that it has several incidents to choose from."""
 
@@ -96,20 +98,22 @@ class Dispatcher:
     async def _look(self) -> tuple[list[Lane], float]:
         """Return what goes out now, and how long there is nothing to do where that is nothing."""
         name, now = self._line.name, int(self._clock())
-        batch, width = self._line.batch, self._line.width
+        size, width = max(self._line.batch, TOGETHER), self._line.width
         async with self._database.read() as connection:
-            due = await due_alerts(connection, name, now, LONGEST_WAIT, batch * width * LOOK_AHEAD)
+            due = await due_alerts(connection, name, now, LONGEST_WAIT, size * width * LOOK_AHEAD)
             ends = None if due else await next_pause_ends(connection, name, now)
         if self._down and due:
             # One alert alone asks whether the other side is back: one that is not known to be the trouble itself.
             return [[min(_firsts(due), key=lambda alert: (alert.attempts, alert.id))]], 0.0
         wait = IDLE_SECONDS if ends is None else ends - self._clock()
-        return lanes(due, batch, width), min(max(wait, 0.05), IDLE_SECONDS)
+        return lanes(due, size, width), min(max(wait, 0.05), IDLE_SECONDS)
 
     async def _round(self, found: Sequence[Lane]) -> None:
         """Send each lane by itself, and put on record what became of all."""
         was_down = self._down
-        results = await asyncio.gather(*(send_lane(self._line.send, lane) for lane in found))
+        results = await asyncio.gather(
+            *(send_lane(self._line.send, lane, self._line.batch) for lane in found)
+        )
         outcomes = [outcome for result in results for outcome in result]
         self._note(outcomes)
         now = self._clock()

@@ -5,40 +5,39 @@ from collections.abc import Sequence
 from gateway.store.outbox import WaitingAlert
 
 Lane = list[WaitingAlert]
-"""Alerts that are sent together, in their order."""
+"""Alerts that are sent one after another, in their order; several lanes are under way at once."""
 
 
-def lanes(alerts: Sequence[WaitingAlert], batch: int, width: int) -> list[Lane]:
-    """Return up to *width* lanes of up to *batch* of *alerts* (the oldest first), to be sent at once.
+def lanes(alerts: Sequence[WaitingAlert], size: int, width: int) -> list[Lane]:
+    """Return up to *width* lanes of up to *size* of *alerts* (the oldest first).
 
-    All alerts of one incident that go out are in one lane, without a gap. One that has failed goes alone, so that
-    it is not the trouble of the others in a batch.
+    All alerts of one incident that go out are in one lane, without a gap. One that has failed has a lane to itself,
+    so that it is not the trouble of others.
     """
     found: list[Lane] = []
-    place: dict[int, Lane] = {}
-    """The lane of each incident."""
-    full: set[int] = set()
-    """Incidents of which the rest has to wait for the next round."""
-    shared: Lane | None = None
+    place: dict[int, Lane | None] = {}
+    """The lane of each incident; None where what is left of it has to wait for the next round."""
     for alert in alerts:
-        lane = place.get(alert.incident_id)
-        if alert.incident_id in full:
-            continue
-        if lane is None:
-            alone = alert.attempts > 0
-            lane = None if alone else shared
-            if lane is None or len(lane) >= batch:
-                if len(found) >= width:
-                    full.add(alert.incident_id)
-                    continue
-                lane = []
-                found.append(lane)
-                shared = shared if alone else lane
-            place[alert.incident_id] = lane
-            if alone:
-                full.add(alert.incident_id)
-        elif len(lane) >= batch or alert.attempts > 0:
-            full.add(alert.incident_id)
-            continue
-        lane.append(alert)
+        incident = alert.incident_id
+        lane = place[incident] if incident in place else _lane(found, alert, size, width)
+        if lane is not None and (
+            not lane or (len(lane) < size and not _alone(alert) and not _alone(lane[0]))
+        ):
+            lane.append(alert)
+            place[incident] = lane
+        else:
+            place[incident] = None
     return found
+
+
+def _alone(alert: WaitingAlert) -> bool:
+    return alert.attempts > 0
+
+
+def _lane(found: list[Lane], alert: WaitingAlert, size: int, width: int) -> Lane | None:
+    """Return a new lane in *found*, or else the shortest with room; None where there is none."""
+    if len(found) < width:
+        found.append([])
+        return found[-1]
+    open_ones = [lane for lane in found if len(lane) < size and not _alone(lane[0])]
+    return None if _alone(alert) else min(open_ones, key=len, default=None)

@@ -25,24 +25,33 @@ class Outcome(msgspec.Struct, frozen=True):
     """Whether it will never be taken as it is."""
 
 
-async def send_lane(send: Send, lane: Lane) -> list[Outcome]:
-    """Send *lane*, in halves where the other side refuses it until it is known which of them is refused.
+async def send_lane(send: Send, lane: Lane, batch: int) -> list[Outcome]:
+    """Send *lane* in pieces of up to *batch*; what follows one that was not taken is not sent, and not in the list."""
+    outcomes: list[Outcome] = []
+    for start in range(0, len(lane), batch):
+        outcomes += await _send_piece(send, lane[start : start + batch])
+        if _stopped(outcomes):
+            break
+    return outcomes
 
-    What follows an alert that was not taken is not sent, and not in the list: it keeps its place.
-    """
+
+async def _send_piece(send: Send, piece: Lane) -> list[Outcome]:
+    """Send *piece*, in halves where the other side refuses it until it is known which of them is refused."""
     try:
-        await send([alert.message for alert in lane])
+        await send([alert.message for alert in piece])
     except AlertRefused as error:
-        if len(lane) == 1:
-            return [Outcome(lane[0], trouble(error), refused=True)]
-        middle = len(lane) // 2
-        first = await send_lane(send, lane[:middle])
-        if any(outcome.trouble and not outcome.refused for outcome in first):
-            return first
-        return first + await send_lane(send, lane[middle:])
+        if len(piece) == 1:
+            return [Outcome(piece[0], trouble(error), refused=True)]
+        middle = len(piece) // 2
+        first = await _send_piece(send, piece[:middle])
+        return first if _stopped(first) else first + await _send_piece(send, piece[middle:])
     except (Unavailable, OSError) as error:  # a TimeoutError is an OSError
-        return [Outcome(alert, trouble(error)) for alert in lane]
+        return [Outcome(alert, trouble(error)) for alert in piece]
     except Exception as error:
-        log.exception("channel_fault", alerts=[alert.id for alert in lane])
-        return [Outcome(alert, trouble(error)) for alert in lane]
-    return [Outcome(alert) for alert in lane]
+        log.exception("channel_fault", alerts=[alert.id for alert in piece])
+        return [Outcome(alert, trouble(error)) for alert in piece]
+    return [Outcome(alert) for alert in piece]
+
+
+def _stopped(outcomes: list[Outcome]) -> bool:
+    return any(outcome.trouble and not outcome.refused for outcome in outcomes)

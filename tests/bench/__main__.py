@@ -19,6 +19,7 @@ BENCHMARKS = (
     "counting",
     "http",
     "alerts",
+    "outbox",
     "viewers",
     "restart",
     "memory",

@@ -66,6 +66,9 @@ def test_an_address_is_http_and_holds_no_secret(url: str) -> None:
     ("kind", "base", "other", "words"),
     [
         ("webhook", WEBHOOK, {"mode": "batched"}, "structured"),
+        ("webhook", WEBHOOK, {"url": "https://[::1"}, "url"),
+        ("webhook", WEBHOOK, {"url_file": "address"}, "one of url and url_file"),
+        ("splunk", SPLUNK, {"url": ""}, "at least 1"),
         ("webhook", WEBHOOK, {"certificate_file": "a"}, "together"),
         ("webhook", WEBHOOK, {"timeout_seconds": 10}, "9"),
         ("webhook", WEBHOOK, {"proxy": "http://u:p@proxy"}, "a password"),

@@ -69,9 +69,9 @@ class MailServer:
 
     @asynccontextmanager
     async def running(
-        self, tls: ssl.SSLContext, security: str = "starttls", *, sign_in: bool = False
+        self, tls: ssl.SSLContext, security: str = "starttls", *, sign_in: bool = False, port: int = 0
     ) -> AsyncIterator["MailServer"]:
-        """Listen on a free port of loopback."""
+        """Listen on loopback, on a free port unless one is given."""
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {"tls_context": tls, "require_starttls": True}
         if security == "tls":
@@ -79,7 +79,7 @@ class MailServer:
         if sign_in:
             options |= {"authenticator": self._authenticate, "auth_required": True}
         make = partial(SMTP, self, hostname="mail.test", loop=loop, **options)
-        server = await loop.create_server(make, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
+        server = await loop.create_server(make, "127.0.0.1", port, ssl=tls if security == "tls" else None)
         try:
             self.port = server.sockets[0].getsockname()[1]
             yield self

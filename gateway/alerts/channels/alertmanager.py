@@ -18,6 +18,7 @@ from gateway.alerts.channels.http_client import HttpClient
 from gateway.alerts.channels.tls import read_secret
 from gateway.alerts.facts import BreachFacts, ConditionFacts, ForecastFacts, kind_of
 from gateway.alerts.kinds import kind_text
+from gateway.alerts.link import incident_link
 from gateway.alerts.message import Alert, decode
 from gateway.channel_settings import AlertmanagerSettings
 from gateway.clock import Clock, to_text
@@ -57,7 +58,7 @@ class AlertmanagerChannel:
         self.name = settings.name
         self._settings = settings
         self._url = settings.url.rstrip("/").removesuffix(PATH) + PATH
-        self._console = console_url.rstrip("/")
+        self._console = console_url
         self._firing = firing
         self._clock = clock
         self._client = HttpClient(settings)
@@ -119,15 +120,13 @@ class AlertmanagerChannel:
 
     def posted(self, alert: Alert) -> dict[str, Any]:
         """Return a `postableAlert` of the API."""
-        link = (
-            f"{self._console}/incidents/{alert.incident}" if alert.incident else f"{self._console}/incidents"
-        )
+        link = incident_link(self._console, alert.incident)
         return {
             "labels": labels_of(alert),
             "annotations": annotations(alert),
             "startsAt": alert.opened_at or alert.at,
             "endsAt": self._ends_at(alert),
-        } | ({"generatorURL": link} if self._console else {})
+        } | ({"generatorURL": link} if link else {})
 
     def _ends_at(self, alert: Alert) -> str:
         if alert.event == "closed":

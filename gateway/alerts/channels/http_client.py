@@ -58,6 +58,12 @@ def quoted(text: str) -> str:
     return line if len(line) <= QUOTED else f"{line[:QUOTED]}…"
 
 
+def place(url: str) -> str:
+    """Return scheme, host and port of an address: its path and query may hold a key."""
+    found = re.match(r"https?://[^/?#]+", url)
+    return found[0] if found else "a place of its own"
+
+
 class HttpClient:
     """Sends to the other side of one channel."""
 
@@ -87,7 +93,7 @@ class HttpClient:
                 answer = Answer(response.status, await _bounded(response))
                 return self._judged(answer, response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._trouble(error) from error
+            raise self._trouble(error, place(url)) from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -116,7 +122,7 @@ class HttpClient:
             when = f"; it asks to be left alone for {seconds:.0f} s" if seconds else ""
             raise Unavailable("receiver_busy", f"the other side is busy, {answer.named}{when}", AGAIN)
         if 300 <= answer.status < 400:  # noqa: PLR2004 - redirections
-            where = quoted(headers.get("Location", "")) or "nowhere"
+            where = place(quoted(headers.get("Location", "")))
             msg = f"the other side answers {answer.status} and points to {where}, which is not followed"
             raise Unavailable("receiver_moved", msg, "Set url to the address that takes alerts itself.")
         if answer.status >= 500 or answer.status in {408, 425}:  # noqa: PLR2004 - not the sender's fault
@@ -124,9 +130,8 @@ class HttpClient:
             raise Unavailable("receiver_trouble", msg, f"Look at its own log. {AGAIN}")
         return answer
 
-    def _trouble(self, error: Exception) -> Unavailable:
+    def _trouble(self, error: Exception, where: str) -> Unavailable:
         """Return in words that say what to do why there is no answer."""
-        where = re.sub(r"^(https?://[^/]+).*", r"\1", self._settings.url)
         if tls := _tls_fault(error):
             return _certificate(where, tls)
         match error:

@@ -88,7 +88,7 @@ class MailChannel:
                 await self._sign_in(client, password)
             left = [each for each in settings.recipients if each not in self._taken.get(alert.id, {})]
             message = mail(alert, settings.sender, settings.recipients, self._console)
-            refused, said = await client.send_message(message, sender=settings.sender, recipients=left)
+            refused, said = await client.sendmail(settings.sender, left, bytes(message))
         taken = {each: quoted(said) for each in left if each not in refused}
         self._taken[alert.id] = self._taken.get(alert.id, {}) | taken
         return refused

@@ -12,10 +12,13 @@ from typing import Final
 
 from gateway.alerts.facts import BreachFacts, ConditionFacts, ForecastFacts, kind_of
 from gateway.alerts.kinds import kind_text
+from gateway.alerts.link import incident_link
 from gateway.alerts.message import Alert, alert_id
 
 LONGEST_SUBJECT: Final = 150
 LONGEST_LINE: Final = 500
+WHOLE_LINES: Final = SMTP.clone(max_line_length=400)
+"""For headers: the library would fold some in front of their first word, which mail filters then miss."""
 
 DONE: Final = MappingProxyType({"opened": "opened", "updated": "changed", "closed": "closed"})
 SENSITIVITY: Final = MappingProxyType(
@@ -42,6 +45,7 @@ def mail(alert: Alert, sender: str, recipients: tuple[str, ...], console_url: st
     if alert.marking in SENSITIVITY:
         message["Sensitivity"] = SENSITIVITY[alert.marking]
     message.set_content("\n".join(lines(alert, console_url)) + "\n", cte="quoted-printable")
+    message.policy = WHOLE_LINES
     return message
 
 
@@ -66,7 +70,7 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
 
 def lines(alert: Alert, console_url: str) -> list[str]:
     """Return the lines of the body."""
-    return list(_lines(alert, console_url.rstrip("/")))
+    return list(_lines(alert, console_url))
 
 
 def _lines(alert: Alert, console_url: str) -> Iterator[str]:
@@ -80,7 +84,8 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
     yield f"Candidate incident {alert.incident} was {DONE.get(alert.event, alert.event)}."
     yield ""
     yield f"What happened: {one_line(alert.title)}."
-    yield f"Since: {spoken(alert.opened_at or alert.at)}."
+    if alert.opened_at:
+        yield f"Since: {spoken(alert.opened_at)}."
     yield from _known(alert)
     yield f"State: {alert.state.replace('_', ' ')}."
     yield from (f"{name}: {one_line(text)}." for name, text in _work(alert) if text)
@@ -88,7 +93,7 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
     if alert.event != "closed":
         yield f"What to do: {_action(alert)}"
     if console_url:
-        yield f"Look at it: {console_url}/incidents/{alert.incident}"
+        yield f"Look at it: {incident_link(console_url, alert.incident)}"
     yield ""
     yield f"Sent by ADT Gateway {alert.instance} at {spoken(alert.at)}. Alert {alert.id}."
     if alert.record:

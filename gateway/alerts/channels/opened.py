@@ -26,8 +26,8 @@ def open_channels(
     if broker and settings.mqtt:
         channels.append(MqttChannel(broker, settings.mqtt_expiry_seconds))
     channels += [SyslogChannel(each) for each in settings.syslog]
-    channels += [WebhookChannel(each) for each in settings.webhook]
-    channels += [SplunkChannel(each, instance) for each in settings.splunk]
+    channels += [WebhookChannel(each, settings.console_url) for each in settings.webhook]
+    channels += [SplunkChannel(each, instance, settings.console_url) for each in settings.splunk]
     for each in settings.alertmanager:
         told = partial(firing, database, each.name)
         channels.append(AlertmanagerChannel(each, settings.console_url, told))

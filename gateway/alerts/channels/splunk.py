@@ -13,8 +13,8 @@ import msgspec
 from gateway.alerts.channels.http_client import Answer, HttpClient, quoted
 from gateway.alerts.channels.tls import read_secret
 from gateway.alerts.facts import kind_of
+from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, decode
-from gateway.alerts.ocsf import detection_finding
 from gateway.channel_settings import SplunkSettings
 from gateway.errors import AlertRefused, Unavailable
 
@@ -59,10 +59,11 @@ class SplunkChannel:
     batch: Final = 50
     in_flight: Final = 2
 
-    def __init__(self, settings: SplunkSettings, instance: str) -> None:
+    def __init__(self, settings: SplunkSettings, instance: str, console_url: str = "") -> None:
         self.name = settings.name
         self._settings = settings
         self._instance = instance
+        self._console = console_url
         self._url = settings.url.rstrip("/").removesuffix(EVENTS)
         self._client = HttpClient(settings)
         self._channel = str(uuid.uuid4())
@@ -123,7 +124,7 @@ class SplunkChannel:
             "host": settings.host or self._instance,
             "source": settings.source,
             "sourcetype": settings.sourcetype,
-            "event": detection_finding(alert),
+            "event": linked_finding(alert, self._console),
             "fields": indexed_fields(alert),
         }
         return event | ({"index": settings.index} if settings.index else {})

@@ -14,9 +14,9 @@ from standardwebhooks.webhooks import Webhook
 
 from gateway.alerts.channels.http_client import Answer, HttpClient
 from gateway.alerts.channels.tls import read_secret
+from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, decode
-from gateway.alerts.ocsf import detection_finding
-from gateway.channel_settings import WebhookSettings
+from gateway.channel_settings import WebhookSettings, plain_address
 from gateway.clock import Clock
 from gateway.errors import AlertRefused, Unavailable
 
@@ -44,9 +44,10 @@ class WebhookChannel:
     batch: Final = 1
     in_flight: Final = 4
 
-    def __init__(self, settings: WebhookSettings, clock: Clock = time.time) -> None:
+    def __init__(self, settings: WebhookSettings, console_url: str = "", clock: Clock = time.time) -> None:
         self.name = settings.name
         self._settings = settings
+        self._console = console_url
         self._clock = clock
         self._client = HttpClient(settings)
 
@@ -55,10 +56,10 @@ class WebhookChannel:
         said = ""
         for message in messages:
             alert = decode(message)
-            event = http_message(cloud_event(alert), self._settings.mode)
+            event = http_message(cloud_event(alert, self._console), self._settings.mode)
             secrets = parsed_secrets(await read_secret(self._settings.secret_file))
             signed = signature_headers(secrets, alert.id, int(self._clock()), event.body)
-            answer = await self._client.post(self._settings.url, event.body, event.headers | signed)
+            answer = await self._client.post(await self._address(), event.body, event.headers | signed)
             said = judged(answer)
         return said
 
@@ -66,10 +67,22 @@ class WebhookChannel:
         """Close the connections."""
         await self._client.close()
 
+    async def _address(self) -> str:
+        file = self._settings.url_file
+        if file is None:
+            return self._settings.url
+        try:
+            url = plain_address(await read_secret(file), with_key=True)
+            self._settings.check_protected(url)
+        except ValueError as error:
+            msg = f"{file} does not hold an address: {error}"
+            raise Unavailable("channel_files", msg, "Put the address alone into the file.") from None
+        return url
 
-def cloud_event(alert: Alert) -> CloudEvent:
+
+def cloud_event(alert: Alert, console_url: str = "") -> CloudEvent:
     """Return the envelope; `id` is the alert's, the same at each repetition."""
-    data = detection_finding(alert)
+    data = linked_finding(alert, console_url)
     attributes = {
         "specversion": "1.0",
         "id": alert.id,

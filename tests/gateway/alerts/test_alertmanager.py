@@ -129,12 +129,13 @@ async def test_what_a_marking_holds_back_ends_under_its_earlier_labels(
 ) -> None:
     channel = real(alertmanager, tmp_path)
     await channel.send([now("opened", 4)])
-    await channel.send([now("updated", 4, facts=None, marking="classified", title="a classified incident")])
+    held_back = {"facts": None, "opened_at": "", "user_id": "", "by": "", "marking": "classified"}
+    await channel.send([now("updated", 4, **held_back)])
     (found,) = await shown(alertmanager, 4)
     assert "kind" not in found["labels"]
     assert found["labels"]["severity"] == "critical"
     assert found["annotations"]["marking"] == "classified"
-    await channel.send([now("closed", 4, facts=None, marking="classified")])
+    await channel.send([now("closed", 4, **held_back)])
     assert await shown(alertmanager, 4) == []
     await channel.close()
 

@@ -107,7 +107,7 @@ FAULTS = {
     "redirects": (
         answers(b"HTTP/1.1 307 T\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"),
         "receiver_moved",
-        "307 and points to http://169.254.169.254/, which is not followed",
+        "307 and points to http://169.254.169.254, which is not followed",
     ),
     "compressed bomb": (
         answers(OK + b"Content-Encoding: gzip\r\n\r\n" + b"\x1f\x8b" + b"0" * 100_000),

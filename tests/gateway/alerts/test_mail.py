@@ -47,6 +47,7 @@ async def test_a_mail_arrives_over_tls(authority: Authority, security: str) -> N
         said = await channel_to(server.port, authority, security=security).send([message()])
     assert said == "the SMTP server took it for 2: queued as 1"
     assert server.recipients == [[SOC, CISO]]
+    assert b"\r\nSubject: ADT Gateway main" in server.raw[0]
     assert server.mails[0]["Subject"].startswith("ADT Gateway main, incident 7 opened: quarantine threshold")
 
 

@@ -86,7 +86,7 @@ def test_a_test_and_a_heartbeat_say_that_there_is_nothing_to_do(event: Event) ->
 
 
 def test_a_marking_stands_first_and_what_it_holds_back_is_not_there() -> None:
-    alert = sample(marking="classified", facts=None, title="an incident marked classified")
+    alert = sample(marking="classified", facts=None, opened_at="", by="", title="it is marked classified")
     message = received(alert)
     assert message["Subject"].startswith("[CLASSIFIED] ADT Gateway")
     assert message["Sensitivity"] == "Company-Confidential"
@@ -94,6 +94,8 @@ def test_a_marking_stands_first_and_what_it_holds_back_is_not_there() -> None:
     assert text.startswith("Marking: classified.")
     assert "Sign in to the console" in text
     assert "SPC" not in text
+    assert "Since" not in text
+    assert "By" not in text
 
 
 def test_mails_of_one_incident_are_one_thread() -> None:
@@ -104,6 +106,14 @@ def test_mails_of_one_incident_are_one_thread() -> None:
         assert later["In-Reply-To"] == later["References"] == opened["Message-ID"]
     assert len({each["Message-ID"] for each in (opened, updated, closed)}) == 3
     assert received(sample("opened", 8))["Message-ID"] != opened["Message-ID"]
+
+
+@pytest.mark.parametrize("length", [1, 20, 40, 60, 80, 100, 120, 400])
+def test_a_subject_stands_on_the_line_of_its_name_and_a_body_is_not_too_wide(length: int) -> None:
+    """Filters look for the marking there."""
+    raw = bytes(mail(sample(marking="classified", title="x" * length), SENDER, TO, "")).split(b"\r\n")
+    assert any(line.startswith(b"Subject: [CLASSIFIED] ADT Gateway") for line in raw)
+    assert max(len(line) for line in raw[raw.index(b"") :]) <= 78
 
 
 def test_nobody_answers_it_by_a_machine() -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aiohttp import web
@@ -65,6 +66,18 @@ async def test_the_library_of_cloudevents_reads_what_is_sent(
     assert found.get_time() == datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert found.get_data() == detection_finding(alert)
     verified(receiver)
+
+
+async def test_a_finding_leads_to_its_incident_in_the_console(receiver: Receiver, tmp_path: Path) -> None:
+    settings = channel_to(receiver, tmp_path)._settings
+    channel = WebhookChannel(settings, "https://gateway.example/")
+    for event in get_args(Event):
+        await channel.send([message(event)])
+    await channel.close()
+    found = [
+        json.loads(each.body)["data"].get("finding_info", {}).get("src_url") for each in receiver.requests
+    ]
+    assert found == ["https://gateway.example/incidents/7"] * 3 + [None, None]
 
 
 async def test_a_marking_travels_in_the_envelope(channel: WebhookChannel, receiver: Receiver) -> None:
@@ -138,6 +151,35 @@ def test_a_secret_of_another_form_is_refused_without_showing_it(text: str) -> No
         parsed_secrets(text)
     assert SECRET[6:] not in caught.value.message
     assert "openssl rand" in caught.value.remedy
+
+
+async def test_an_address_that_is_a_secret_is_read_at_each_use_and_never_shown(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Such as those with a key in their query."""
+    address = secret_in(tmp_path, "address", f"{receiver.url}/hook?sig=k3y\n")
+    channel = channel_to(receiver, tmp_path, url="", url_file=address)
+    await channel.send([message()])
+    assert receiver.requests[-1].path == "/hook?sig=k3y"
+    receiver.answering = lambda _: web.Response(
+        status=302, headers={"Location": "https://x.example/?sig=k3y"}
+    )
+    with pytest.raises(Unavailable, match=r"points to https://x\.example, which") as caught:
+        await channel.send([message()])
+    found = [caught.value]
+    for text in (
+        "http://127.0.0.1:1/?sig=k3y",
+        "http://x.example/?sig=k3y",
+        "ftp://k3y",
+        "k3y",
+        "http://u:k3y@x",
+    ):
+        secret_in(tmp_path, "address", text)
+        with pytest.raises(Unavailable) as caught:
+            await channel.send([message()])
+        found.append(caught.value)
+    assert not any("k3y" in f"{error.message} {error.remedy}" for error in found)
+    await channel.close()
 
 
 async def test_a_secret_that_cannot_be_read_is_trouble_of_this_channel(
