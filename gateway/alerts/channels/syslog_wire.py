@@ -25,6 +25,7 @@ FIRST_QUIET_SECONDS: Final = 0.5
 """The same for the first ones of a TLS connection: with TLS 1.3 a receiver that does not want our certificate says
 so only after we may send."""
 LOOK_SECONDS: Final = 0.01
+GOODBYE_SECONDS: Final = 1.0
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 """A receiver that vanished without a word is found within a minute, whether something is sent or not."""
 
@@ -61,6 +62,7 @@ class _Ending(asyncio.BaseProtocol):
     def __init__(self, settings: SyslogSettings) -> None:
         self.ended = asyncio.Event()
         self.ended_at = math.inf
+        self._gone = asyncio.Event()
         self.why = ""
         self._settings = settings
         self._transport: Any = None
@@ -71,6 +73,7 @@ class _Ending(asyncio.BaseProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Keep why."""
+        self._gone.set()
         self._end(error or ConnectionError("the receiver closed the connection"))
 
     def _end(self, error: Exception) -> None:
@@ -97,9 +100,14 @@ class _Ending(asyncio.BaseProtocol):
         return 0
 
     async def close(self) -> None:
-        """End it in order."""
+        """End it in order; where the other side does not answer that, at once."""
         self._transport.close()
-        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._gone.wait()
 
     def abort(self) -> None:
         """End it at once."""
