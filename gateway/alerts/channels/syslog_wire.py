@@ -21,9 +21,9 @@ from gateway.syslog_settings import SyslogSettings
 
 QUIET_SECONDS: Final = 0.05
 """So long nothing may be unacknowledged and the connection may not end before alerts count as handed over."""
-FIRST_QUIET_SECONDS: Final = 0.5
-"""The same for the first ones of a TLS connection: with TLS 1.3 a receiver that does not want our certificate says
-so only after we may send."""
+NEW_TLS_SECONDS: Final = 1.0
+"""How old a TLS connection has to be for that: with TLS 1.3 a receiver that does not want our certificate says so
+only after we may send."""
 LOOK_SECONDS: Final = 0.01
 GOODBYE_SECONDS: Final = 1.0
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
@@ -117,7 +117,8 @@ class _Ending(asyncio.BaseProtocol):
 class _Stream(_Ending, asyncio.Protocol):
     """A TLS or TCP connection."""
 
-    _first = True
+    _since = 0.0
+    """When it was made, by the loop's clock."""
 
     @property
     def words(self) -> str:
@@ -128,6 +129,7 @@ class _Stream(_Ending, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have the system look whether the other side is still there."""
         super().connection_made(transport)
+        self._since = asyncio.get_running_loop().time()
         peer = transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE.items():
@@ -148,9 +150,9 @@ class _Stream(_Ending, asyncio.Protocol):
             raise unavailable(self._settings, ConnectionError(self.why))
         framed = line_framed if self._settings.framing == "newline" else octet_counted
         self._transport.write(b"".join(map(framed, messages)))
-        is_first_of_tls = self._first and self._settings.transport == "tls"
-        self._first = False
-        await self._quiet(FIRST_QUIET_SECONDS if is_first_of_tls else QUIET_SECONDS)
+        trial = NEW_TLS_SECONDS if self._settings.transport == "tls" else 0.0
+        age = asyncio.get_running_loop().time() - self._since
+        await self._quiet(max(QUIET_SECONDS, trial - age))
 
     def _unacknowledged(self) -> int:
         """Return how many bytes wait here, or in the system for the other side's acknowledgement (tcp(7), SIOCOUTQ)."""
