@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.ingest.receive import TakenLines
-from gateway.web import events, files, forward, health, history, monitoring
+from gateway.web import events, evidence, files, forward, health, history, monitoring
 from gateway.web.files import Note
 from gateway.web.monitoring import CloseNote
 from gateway.web.shapes import (
@@ -116,6 +116,20 @@ ROUTES: Final = (
     Route("GET", "/api/v1/history", history.history, Action.READ_MONITORING, answers=History),
     Route("GET", "/api/v1/incidents", monitoring.incidents, Action.READ_MONITORING, answers=Incidents),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING, answers=IncidentWithExcess),
+    Route(
+        "GET",
+        _INCIDENT + "/evidence",
+        evidence.evidence,
+        Action.READ_MONITORING,
+        answers=evidence.ShownEvidence,
+    ),
+    Route(
+        "GET",
+        _INCIDENT + f"/evidence/{{table:{'|'.join(evidence.CSV_TABLES)}}}.csv",
+        evidence.evidence_table,
+        Action.READ_MONITORING,
+        answers="text/csv",
+    ),
     Route(
         "POST",
         _INCIDENT + "/close",

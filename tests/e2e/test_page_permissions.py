@@ -31,6 +31,7 @@ ALLOWED: Final = {
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
+    ("GET", "/incidents/{number}/{table}.csv"): EVERYBODY,
     ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
@@ -78,6 +79,7 @@ def plain(page: Page) -> tuple[str, str]:
 
 def fill(path: str) -> str:
     values = {"{number}": "99999", "{name}": "nobody", "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling"}
+    values["{table}"] = "counts"
     for name, value in values.items():
         path = path.replace(name, value)
     return path

@@ -40,6 +40,8 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/api/v1/history"): EVERYBODY,
     ("get", "/api/v1/incidents"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
+    ("get", "/api/v1/incidents/{number}/evidence"): EVERYBODY,
+    ("get", "/api/v1/incidents/{number}/evidence/{table}.csv"): EVERYBODY,
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("get", "/api/v1/audit"): EVERYBODY,
     ("get", "/healthz"): None,
@@ -58,7 +60,9 @@ def described(daemon: Daemon) -> dict[tuple[str, str], Any]:
 
 
 def fill(path: str) -> str:
-    return path.replace("{number}", "99999").replace("{part}", "file")
+    for name, value in {"{number}": "99999", "{part}": "file", "{table}": "counts"}.items():
+        path = path.replace(name, value)
+    return path
 
 
 def test_the_description_says_who_may(daemon: Daemon) -> None:

@@ -12,6 +12,7 @@ from gateway.operations.files import REASON_LIMIT
 from gateway.store.incident_list import IncidentFilter
 from gateway.store.incidents import IncidentState
 from gateway.web.console.form import Fault
+from gateway.web.console.incident_evidence import evidence_parts
 from gateway.web.console.page import Page
 from gateway.web.console.paging import ROWS, Paging, address, asked_choice, asked_number, asked_text
 from gateway.web.console.plain_words import what_happened
@@ -86,6 +87,8 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         records=shown_records(found.records, visit.person),
         may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.state is IncidentState.OPEN,
         reason_limit=REASON_LIMIT,
+        kind_text=kind_text,
+        **await evidence_parts(visit, number),
     )
 
 
