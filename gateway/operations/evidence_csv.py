@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,8 @@ from gateway.access import Action, Person
 from gateway.operations.curves import with_levels
 from gateway.operations.incident_evidence import Evidence
 from gateway.store.database import Database
-from gateway.store.incident_evidence import EpisodeDevice, ExcessPlace, devices_after
+from gateway.store.episodes import ExcessPlace
+from gateway.store.incident_evidence import EpisodeDevice, devices_after, episode_names
 from gateway.store.incidents import get_incident
 from thresholds.instant import format_instant
 
@@ -72,6 +73,7 @@ async def devices_csv(database: Database, person: Person, incident_id: int) -> A
     person.require(Action.READ_MONITORING)
     async with database.read() as connection:
         await get_incident(connection, incident_id)
+        names = await episode_names(connection, incident_id)
     yield b"Device,Requests,Level,EpisodeFrom\r\n"
     after: ExcessPlace | None = None
     last: list[EpisodeDevice] = []
@@ -83,9 +85,9 @@ async def devices_csv(database: Database, person: Person, incident_id: int) -> A
         *ready, end = joined(last, found)
         last = [end]  # it may go on
         if ready:
-            yield _devices(ready)
+            yield _devices(ready, names)
     if last:
-        yield _devices(last)
+        yield _devices(last, names)
 
 
 def joined(last: Sequence[EpisodeDevice], found: Sequence[EpisodeDevice]) -> list[EpisodeDevice]:
@@ -96,5 +98,8 @@ def joined(last: Sequence[EpisodeDevice], found: Sequence[EpisodeDevice]) -> lis
     return [*last, *found]
 
 
-def _devices(rows: Sequence[EpisodeDevice]) -> bytes:
-    return _text([], ([row.device, row.requests, row.level, _time(row.opened_at)] for row in rows)).encode()
+def _devices(rows: Sequence[EpisodeDevice], names: Mapping[int, tuple[str, int]]) -> bytes:
+    named = ((row, *names.get(row.episode, ("", None))) for row in rows)
+    return _text(
+        [], ([row.device, row.requests, level, _time(opened)] for row, level, opened in named)
+    ).encode()

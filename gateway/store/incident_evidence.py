@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.episodes import ExcessPlace, excess_rows
 from gateway.store.schema import episodes, excess, incidents
 
 _TARGET_AT: Final = 25
@@ -60,13 +61,8 @@ class EpisodeDevice(msgspec.Struct, frozen=True):
     """A target device in excess in one episode."""
 
     episode: int
-    level: str
-    opened_at: int
     device: str
     requests: int
-
-
-ExcessPlace = tuple[int, str, str]
 
 
 async def devices_after(
@@ -77,25 +73,22 @@ async def devices_after(
     The order is that of the primary key, in which the requests to one device follow each other: only the first
     device may go on with the last one of the call before.
     """
-    place = excess.c.episode_id, excess.c.request_id, excess.c.communication_class
-    query = (
-        select(*place, episodes.c.level, episodes.c.opened_at)
-        .join(episodes, episodes.c.id == excess.c.episode_id)
-        .where(episodes.c.incident_id == incident_id)
-        .order_by(*place)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(tuple_(*place) > tuple_(*after))
-    rows = list(await connection.execute(query))
+    rows = await excess_rows(connection, incident_id, after, limit)
     found: list[EpisodeDevice] = []
-    for episode, request_id, _, level, opened_at in rows:
+    for episode, request_id, _, _ in rows:
         device = request_id[_TARGET_AT - 1 : _TARGET_AT - 1 + _EUI64]
         if found and (found[-1].episode, found[-1].device) == (episode, device):
-            found[-1] = msgspec.structs.replace(found[-1], requests=found[-1].requests + 1)
+            found[-1] = EpisodeDevice(episode, device, found[-1].requests + 1)
         else:
-            found.append(EpisodeDevice(episode, level, opened_at, device, 1))
+            found.append(EpisodeDevice(episode, device, 1))
     return ((rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after), found
+
+
+async def episode_names(connection: AsyncConnection, incident_id: int) -> dict[int, tuple[str, int]]:
+    """Return level and first second of each episode of an incident, by its number in the store."""
+    query = select(episodes.c.id, episodes.c.level, episodes.c.opened_at)
+    rows = await connection.execute(query.where(episodes.c.incident_id == incident_id))
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 class OtherIncident(msgspec.Struct, frozen=True):

@@ -4,7 +4,9 @@ import pytest
 
 from gateway.store.database import Database
 from gateway.store.kind_counts import read_kind_minutes
-from tests.gateway.ingest.test_folding import START, USER, kind, running
+from tests.gateway.ingest.test_folding import START, running
+from tests.support.mixed import kind
+from tests.support.oracle import USER
 from thresholds.model import CommunicationClass
 
 SENT = ((CommunicationClass.SR, "4.1.1", 2), (CommunicationClass.SPC, "7.2", 1))
