@@ -23,7 +23,7 @@ from gateway.store.episodes import (
     keep_open,
     open_episode,
 )
-from gateway.store.incidents import IncidentState, StoredIncident, get_incident
+from gateway.store.incidents import StoredIncident, get_incident
 from gateway.store.journal import Counted, Observation, keep_counted
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
 from thresholds.outlook import ForecastChange, OpenForecast
@@ -95,7 +95,7 @@ class Recorder:
         candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id)
         incident_id = await self._candidates.open(connection, candidate, now)
         await open_episode(connection, breach.episode, incident_id)
-        if superseded and superseded.state is IncidentState.OPEN:
+        if superseded and superseded.is_open:
             await self._supersede(connection, superseded, incident_id, now)
 
     async def _superseded(self, connection: AsyncConnection, breach: Breach) -> StoredIncident | None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from gateway.alerts.candidate import Candidates
 from gateway.alerts.facts import Facts, decode_facts
 from gateway.audit.record import AuditRecord
 from gateway.clock import Clock
+from gateway.life import IncidentState
 from gateway.operations.files import required_reason
 from gateway.store import incidents as store
 from gateway.store.audit_log import read_records
@@ -62,12 +63,12 @@ class Incidents:
         self._clock = clock
 
     async def newest(
-        self, person: Person, state: store.IncidentState | None, limit: int, kind: str | None = None
+        self, person: Person, states: Collection[IncidentState], limit: int, kind: str | None = None
     ) -> list[store.StoredIncident]:
-        """Return the newest incidents first: all, or those of one state or kind."""
+        """Return the newest incidents first: all, or those of some states or a kind."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            return await store.list_incidents(connection, state, limit, kind)
+            return await store.list_incidents(connection, states, limit, kind)
 
     async def get(
         self, person: Person, incident_id: int, limit: int

@@ -10,11 +10,11 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.health import Health, PartHealth
 from gateway.ingest.counting import Counting
+from gateway.life import OPEN_STATES
 from gateway.operations.sources import ShownSource, Sources
 from gateway.store.adt_files import FileState, count_files, count_files_of_others
 from gateway.store.database import Database
 from gateway.store.incident_list import IncidentFilter, ListedIncident, count_open_by_level, find_incidents
-from gateway.store.incidents import IncidentState
 from gateway.store.outbox import count_waiting
 from thresholds.model import Threshold, UserId
 
@@ -74,7 +74,7 @@ class Overview:
         try:
             async with self._database.read() as connection:
                 by_level = await count_open_by_level(connection)
-                newest = await find_incidents(connection, IncidentFilter(IncidentState.OPEN), NEWEST)
+                newest = await find_incidents(connection, IncidentFilter(OPEN_STATES), NEWEST)
                 files = await count_files(connection)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)

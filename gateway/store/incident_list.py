@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.incidents import IncidentState
+from gateway.life import IncidentState
+from gateway.store.incidents import is_open
 from gateway.store.schema import incidents
 
 MOST_DIGITS: Final = 9
@@ -16,7 +17,7 @@ MOST_DIGITS: Final = 9
 class IncidentFilter(msgspec.Struct, frozen=True):
     """Which incidents are wanted; what is empty does not matter."""
 
-    state: IncidentState | None = None
+    states: tuple[IncidentState, ...] = ()
     kind: str = ""
     level: str = ""
     user_id: str = ""
@@ -46,8 +47,8 @@ _COLUMNS: Final = tuple(incidents.c[name] for name in ListedIncident.__struct_fi
 def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
     table = incidents.c
     found: list[ColumnElement[bool]] = []
-    if wanted.state is not None:
-        found.append(table.state == wanted.state)
+    if wanted.states:
+        found.append(table.state.in_(wanted.states))
     if wanted.kind:
         found.append(table.kind == wanted.kind)
     if wanted.level:
@@ -80,5 +81,5 @@ async def find_incidents(
 async def count_open_by_level(connection: AsyncConnection) -> dict[tuple[str, str], int]:
     """Return how many incidents are open, by kind and level."""
     columns = incidents.c.kind, incidents.c.level
-    query = select(*columns, func.count()).where(incidents.c.state == IncidentState.OPEN).group_by(*columns)
+    query = select(*columns, func.count()).where(is_open).group_by(*columns)
     return {(row[0], row[1]): row[2] for row in await connection.execute(query)}

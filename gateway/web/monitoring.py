@@ -10,9 +10,9 @@ from gateway.alerts.facts import KINDS
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
 from gateway.ingest.receive import NDJSON_BYTES, TakenLines
+from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.rates import shown_rate
 from gateway.store.audit_log import PAGE, read_records
-from gateway.store.incidents import IncidentState
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
@@ -83,16 +83,17 @@ async def incidents(request: web.Request) -> web.Response:
     """List candidate incidents, newest first; `?state=open`, `?kind=`, `?limit=`."""
     person = await asker(request)
     text = request.query.get("state")
-    if text is not None and text not in set(IncidentState):
-        raise InvalidInput("query_malformed", "state must be open or closed", "Correct the address.")
-    state = IncidentState(text) if text else None
+    if text is not None and text not in {OPEN, *IncidentState}:
+        msg = f"state must be one of {', '.join((OPEN, *IncidentState))}"
+        raise InvalidInput("query_malformed", msg, "Correct the address.")
+    states = states_of(text) if text else ()
     kind = request.query.get("kind")
     if kind is not None and kind not in KINDS:
         raise InvalidInput(
             "query_malformed", f"kind must be one of {', '.join(KINDS)}", "Correct the address."
         )
     limit = _number(request, "limit", 200, INCIDENT_LIMIT)
-    found = await request.app[SERVICES].incidents.newest(person, state, limit, kind)
+    found = await request.app[SERVICES].incidents.newest(person, states, limit, kind)
     return json_answer({"incidents": [instants(incident) for incident in found]})
 
 

@@ -41,7 +41,7 @@ def test_a_breach_is_one_chain_from_the_file_to_the_alert(own_daemon: Daemon) ->
     assert daemon.incidents() == [], "a count equal to the level does not breach"
     send(daemon, 20, 1)
     (warning,) = wait_for("the warning", daemon.incidents)
-    assert (warning["level"], warning["state"], warning["user_id"]) == ("warning", "open", SUPPLIER)
+    assert (warning["level"], warning["state"], warning["user_id"]) == ("warning", "candidate", SUPPLIER)
     facts = warning["detail"]
     assert (facts["count"], facts["limit"]) == (4, 3)
     assert facts["first_request_id"] == header_line(20)["request_id"]

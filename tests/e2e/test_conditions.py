@@ -41,7 +41,7 @@ def wait_known(daemon: Daemon, kind: str, lasts: bool = True, **wanted: Any) -> 
         ]
 
     (incident,) = wait_for(f"the incident of kind {kind}", look)
-    assert (incident["state"], incident["level"]) == ("open", "warning")
+    assert (incident["state"], incident["level"]) == ("candidate", "warning")
     return dict(incident)
 
 
@@ -156,7 +156,7 @@ def test_a_forecast_is_raised_once_across_a_kill_and_becomes_the_breach(own_daem
     daemon.kill()
     daemon.start()
     (forecast,) = of_kind(daemon, "forecast")
-    assert (forecast["state"], forecast["detail"]["limit"]) == ("open", 400)
+    assert (forecast["state"], forecast["detail"]["limit"]) == ("candidate", 400)
     assert daemon.query("SELECT count(*) FROM forecasts") == [(1,)]
     assert send(daemon, 1000, 201).status == 202
     closed = wait_for("its end", lambda: [i for i in of_kind(daemon, "forecast") if i["state"] == "closed"])

@@ -54,8 +54,8 @@ def test_a_viewer_follows_a_count_from_the_file_to_the_breach_and_its_end(own_da
         wait_for("the end", lambda: len(viewer.of("incident")) == 4)
         told = [(each["change"], each["id"], each["level"], each["state"]) for each in viewer.of("incident")]
         assert told == [
-            ("opened", 1, "warning", "open"),
-            ("opened", 2, "quarantine", "open"),
+            ("opened", 1, "warning", "candidate"),
+            ("opened", 2, "quarantine", "candidate"),
             ("closed", 1, "warning", "closed"),
             ("closed", 2, "quarantine", "closed"),
         ]

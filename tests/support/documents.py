@@ -181,7 +181,9 @@ AT: Final = "2026-12-01T12:00:00.000Z"
 EVENTS: Final[dict[Kind, msgspec.Struct]] = {
     Kind.RESYNC: ResyncEvent("connected"),
     Kind.RATES: RatesEvent(AT, complete=False, rates=[RATE]),
-    Kind.INCIDENT: IncidentEvent("opened", 7, "threshold", "warning", "warning threshold passed: …", "open"),
+    Kind.INCIDENT: IncidentEvent(
+        "opened", 7, "threshold", "warning", "warning threshold passed: …", "candidate"
+    ),
     Kind.FILE: FileEvent(3, "adt.csv", "in force"),
     Kind.THRESHOLDS: ThresholdsEvent(1300),
     Kind.HEARTBEAT: HeartbeatEvent(AT, "main", ready=True),

@@ -8,9 +8,9 @@ from gateway.access import Action
 from gateway.alerts.facts import KINDS, BreachFacts, ConditionFacts, ForecastFacts
 from gateway.alerts.kinds import KIND_TEXTS, kind_text
 from gateway.errors import InvalidInput
+from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.files import REASON_LIMIT
 from gateway.store.incident_list import IncidentFilter
-from gateway.store.incidents import IncidentState
 from gateway.web.console.form import Fault
 from gateway.web.console.incident_evidence import evidence_parts
 from gateway.web.console.page import Page
@@ -24,15 +24,16 @@ from thresholds.model import Level
 INCIDENTS: Final = "/incidents"
 ONE: Final = f"{INCIDENTS}/{{number:[0-9]{{1,10}}}}"
 ANY_STATE: Final = "all"
+STATES: Final = (OPEN, *IncidentState, ANY_STATE)
 UNREADABLE: Final = "What is known of it cannot be read here; its audit records say it."
 
 
 async def listed(visit: Visit) -> web.StreamResponse:
     """List the candidate incidents that match the conditions of the address; the open ones without any."""
     request = visit.request
-    state = asked_choice(request, "state", (*IncidentState, ANY_STATE)) or IncidentState.OPEN
+    state = asked_choice(request, "state", STATES) or OPEN
     wanted = IncidentFilter(
-        state=None if state == ANY_STATE else IncidentState(state),
+        states=() if state == ANY_STATE else states_of(state),
         kind=asked_choice(request, "kind", KINDS),
         level=asked_choice(request, "level", Level),
         user_id=asked_text(request, "user"),
@@ -53,7 +54,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
         wanted=conditions,
         paging=Paging(address(INCIDENTS, conditions), page, found.count),
         kind_text=kind_text,
-        state_options=[(state, state) for state in (*IncidentState, ANY_STATE)],
+        state_options=[(state, state.replace("_", " ")) for state in STATES],
         kind_options=[("", "any"), *((kind, text.name) for kind, text in KIND_TEXTS.items())],
         level_options=[("", "any"), *((level, level) for level in Level)],
     )
@@ -85,7 +86,7 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         excess=found.excess,
         paging=Paging(f"{INCIDENTS}/{number}", page, found.excess_count),
         records=shown_records(found.records, visit.person),
-        may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.state is IncidentState.OPEN,
+        may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.is_open,
         reason_limit=REASON_LIMIT,
         kind_text=kind_text,
         **await evidence_parts(visit, number),

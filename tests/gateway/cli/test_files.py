@@ -178,7 +178,7 @@ def _check_page(incident: dict[str, Any], out: str, number: int) -> None:
     title, _, *rest = out.splitlines()
     assert title == f"Candidate incident {incident['id']}: {incident['title']}"
     said = {line[:14].strip(): line[16:] for line in rest if not line.startswith(" ")}
-    assert said["state"] == "open"
+    assert said["state"] == "candidate"
     assert said["opened"].endswith(" UTC")
     assert said["count"] == "3 against the quarantine level of 2"
     assert said["set by"].endswith(f"line 2 (ADT file {number})")
