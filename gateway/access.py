@@ -32,6 +32,7 @@ class Action(enum.StrEnum):
     READ_FILES = "read ADT files"
     READ_MONITORING = "read thresholds, rates and incidents"
     CLOSE_INCIDENT = "close a candidate incident"
+    SILENCE = "mute alerts for a time"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"
     USE_CONSOLE = "sign in to the console, with an own password and own access tokens"
@@ -52,6 +53,7 @@ PERMISSIONS: Final = MappingProxyType(
         Action.READ_FILES: _PEOPLE,
         Action.READ_MONITORING: _PEOPLE,
         Action.CLOSE_INCIDENT: frozenset({Role.ANALYST}),
+        Action.SILENCE: frozenset({Role.OPERATOR, Role.ANALYST}),
         Action.READ_AUDIT: _PEOPLE,
         Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),
         Action.USE_CONSOLE: _PEOPLE,

@@ -144,6 +144,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
+            silences=self._soc.silences,
             history=History(database, self._counting),
             looks=self._looks,
             health=self.health,

@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.live import Live
 from gateway.mqtt import Broker
 from gateway.operations.incidents import Incidents
+from gateway.operations.silences import Silences
 from gateway.settings import Settings
 from gateway.store.database import Database
 
@@ -26,6 +27,7 @@ class Soc:
         self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
         self.conditions = Conditions(database, self.candidates, clock)
         self.incidents = Incidents(database, self.candidates, clock)
+        self.silences = Silences(database, self.candidates, clock)
 
     def ring(self) -> None:
         """Say to every channel that the outbox has something new."""
@@ -39,7 +41,10 @@ class Soc:
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
-        work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
+        work: dict[str, Callable[[], Awaitable[None]]] = {
+            "conditions": self.conditions.run,
+            "silences": self.silences.run,
+        }
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}
 
     async def close(self) -> None:

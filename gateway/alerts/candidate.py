@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.facts import Facts, decode_facts, kind_of
 from gateway.alerts.message import Alert, Event, RecordFacts, alert_id, encode
+from gateway.alerts.muting import hear
 from gateway.audit.record import AuditRecord, Entry
 from gateway.clock import to_text
 from gateway.live import IncidentEvent, Live
@@ -27,6 +28,7 @@ from gateway.store.incidents import (
     update_incident,
 )
 from gateway.store.outbox import put_alert
+from gateway.store.silences import waiting_muted
 
 log = structlog.get_logger(__name__)
 
@@ -136,14 +138,44 @@ class Candidates:
         record: AuditRecord,
         now: float,
     ) -> None:
-        """Put the alert of one step into the outbox."""
+        """Put the alert of one step into the outbox, unless a silence mutes it."""
+        news = IncidentEvent(
+            event, incident.id, incident.kind, incident.level, incident.title, incident.state
+        )
+        after_commit(connection, lambda: self._live.tell(news))
+        heard = await hear(connection, incident, event, now)
+        if heard.muted:
+            return
+        if heard.first:
+            await self._put(connection, incident, "opened", record, now, heard.note)
+        await self._put(connection, incident, event, record, now, heard.note)
+
+    async def tell_muted(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:
+        """Tell of an open incident what a silence that is over had muted; another one may mute it on."""
+        event: Event = await self._waiting_event(connection, incident)
+        entry = Entry("system", "alert.told", incident.subject, {"event": event})
+        await self._tell(connection, incident, event, await append_record(connection, entry, now), now)
+
+    async def _waiting_event(self, connection: AsyncConnection, incident: StoredIncident) -> Event:
+        waiting = await waiting_muted(connection, 1, incident_id=incident.id)
+        return "opened" if waiting and waiting[0].event == "opened" else "updated"
+
+    async def _put(
+        self,
+        connection: AsyncConnection,
+        incident: StoredIncident,
+        event: Event,
+        record: AuditRecord,
+        now: float,
+        note: str,
+    ) -> None:
         number = record.number if event == "updated" else None
         alert = Alert(
             id=alert_id(self._instance, incident.id, event, number),
             instance=self._instance,
             event=event,
             incident=incident.id,
-            title=incident.title,
+            title=f"{incident.title} ({note})" if note else incident.title,
             at=to_text(now),
             facts=decode_facts(incident.detail),
             record=RecordFacts(record.number, record.hash),
@@ -154,7 +186,3 @@ class Candidates:
             user_id=incident.user_id,
         )
         await put_alert(connection, self._channels, incident.id, encode(alert), int(now))
-        news = IncidentEvent(
-            event, incident.id, incident.kind, incident.level, incident.title, incident.state
-        )
-        after_commit(connection, lambda: self._live.tell(news))

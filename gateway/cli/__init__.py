@@ -34,6 +34,7 @@ VERBS: Final = {
     "replay": ("gateway.cli.replay:replay", "Send DUIS requests from files to the daemon."),
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
     "incidents": ("gateway.cli.monitoring:incidents", "List, show or close candidate incidents."),
+    "silences": ("gateway.cli.silences:silences", "List, add or end silences and planned work."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }
 """Every verb: where it is, and what the list of verbs says of it."""

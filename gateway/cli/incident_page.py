@@ -25,6 +25,8 @@ def _entries(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     entries = {"threshold": _breach, "forecast": _forecast}.get(incident["kind"], _condition)
     yield "state", _state(incident)
     yield "kind", incident["kind"]
+    if incident["planned_work"]:
+        yield "silenced", incident["planned_work"]
     yield from entries(incident)
     yield "audit record", str(incident["record"])
     yield "what to do", _next(incident)

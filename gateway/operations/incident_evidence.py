@@ -44,6 +44,8 @@ DEVICES: Final = 20
 """Target devices that are named; the file has all."""
 BESIDE: Final = 50
 """Other incidents that are named of each way to be there."""
+CLASSIFIED: Final = "classified"
+"""Instead of the title of an incident that its nominees alone may look at."""
 RECORDS: Final = 200
 CONDITIONS: Final = (SourceSilent, QueueFull, ClockWrong, NoThresholds, NotCountable, TokenFails)
 LOOKED_FOR: Final = tuple(kind_of(each) for each in (SourceSilent, QueueFull, NotCountable, ClockWrong))
@@ -174,7 +176,13 @@ async def _beside(connection: AsyncConnection, incident_id: int, time: EvidenceT
     kinds = [kind_of(each) for each in CONDITIONS]
     since, until = time.beside_since, time.beside_until
     found = await incidents_at(connection, incident_id, since, until, kinds, BESIDE)
-    return [each for each in found if each.opened_at >= since or not _was_over(each, since)]
+    beside = [each for each in found if each.opened_at >= since or not _was_over(each, since)]
+    return [
+        msgspec.structs.replace(each, title=CLASSIFIED, user_id="", detail=msgspec.Raw(b"{}"))
+        if each.is_classified
+        else each
+        for each in beside
+    ]
 
 
 def _was_over(incident: OtherIncident, since: int) -> bool:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.ingest.receive import TakenLines
-from gateway.web import events, evidence, files, forward, health, history, monitoring
+from gateway.web import events, evidence, files, forward, health, history, monitoring, silences
 from gateway.web.files import Note
 from gateway.web.monitoring import CloseNote
 from gateway.web.shapes import (
@@ -55,6 +55,7 @@ class Route(msgspec.Struct, frozen=True):
 
 _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
+_SILENCE: Final = "/api/v1/silences/{number:[0-9]{1,10}}"
 _JSON: Final = "application/json"
 
 ROUTES: Final = (
@@ -138,6 +139,27 @@ ROUTES: Final = (
         body=_JSON,
         takes=CloseNote,
         answers=Incident,
+    ),
+    Route("GET", "/api/v1/silences", silences.silences, Action.READ_MONITORING, answers=silences.SilenceList),
+    Route(
+        "POST",
+        "/api/v1/silences",
+        silences.create_silence,
+        Action.SILENCE,
+        201,
+        _JSON,
+        silences.SilenceBody,
+        silences.Silence,
+    ),
+    Route("GET", _SILENCE, silences.silence, Action.READ_MONITORING, answers=silences.SilenceWithMuted),
+    Route(
+        "POST",
+        _SILENCE + "/end",
+        silences.end_silence,
+        Action.SILENCE,
+        body=_JSON,
+        takes=silences.EndBody,
+        answers=silences.Silence,
     ),
     Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT, answers=Records),
     Route("GET", "/healthz", health.healthz, None, answers=Alive),

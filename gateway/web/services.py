@@ -23,6 +23,7 @@ from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
+from gateway.operations.silences import Silences
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
 
@@ -47,6 +48,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    silences: Silences
     history: History
     looks: Looks
     health: Health

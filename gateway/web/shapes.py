@@ -47,7 +47,13 @@ AdtFile = with_instants(
 SubmittedFile = with_instants(StoredFile, "SubmittedFile", warnings=list[Fault])
 Incident = with_instants(StoredIncident, "Incident", detail=Facts)
 IncidentWithExcess = with_instants(
-    StoredIncident, "IncidentWithExcess", detail=Facts, excess_count=int, excess=list[ExcessRow]
+    StoredIncident,
+    "IncidentWithExcess",
+    detail=Facts,
+    excess_count=int,
+    excess=list[ExcessRow],
+    planned_work=str,
+    silences=list[int],
 )
 
 

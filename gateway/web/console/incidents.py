@@ -89,6 +89,7 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.is_open,
         reason_limit=REASON_LIMIT,
         kind_text=kind_text,
+        silences=await visit.services.silences.of_incident(visit.person, found.incident),
         **await evidence_parts(visit, number),
     )
 
