@@ -17,19 +17,28 @@ _LASTS: Final = re.compile(r"([0-9]{1,5})([mhd])")
 _UNITS: Final = {"m": 60, "h": 3600, "d": 86_400}
 
 
+_every = click.option("--all", "every", is_flag=True, help="Those that are over too.")
+
+
 @click.group(invoke_without_command=True)
+@_every
+@as_json
 @click.pass_context
-def silences(ctx: click.Context) -> None:
+def silences(ctx: click.Context, every: bool, as_json: bool) -> None:
     """List, add or end silences: they mute alerts for a time, and never an incident or its evidence."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_silences)
+        _list(every, as_json)
 
 
 @silences.command("list")
-@click.option("--all", "every", is_flag=True, help="Those that are over too.")
+@_every
 @as_json
-def list_silences(every: bool = False, as_json: bool = False) -> None:
+def list_silences(every: bool, as_json: bool) -> None:
     """List the silences that are active or planned, the newest first."""
+    _list(every, as_json)
+
+
+def _list(every: bool, as_json: bool) -> None:
     found = ask(lambda client: client.get(SILENCES, state="all" if every else "holding"))["silences"]
     if as_json:
         print_json(found)
