@@ -28,3 +28,15 @@ class Alerts(Section):
 
     file: Path | None = Field(None, description="JSON-lines file that gets one line for each alert.")
     mqtt: bool = Field(True, description="Publish alerts at the broker, where one is set.")
+
+    @property
+    def cleared(self) -> frozenset[str]:
+        """Names of the channels that may carry what is known of classified incidents."""
+        found = [value for name in type(self).model_fields for value in _listed(getattr(self, name))]
+        return frozenset(each.name for each in found if each.classified)
+
+
+def _listed(value: object) -> list[ChannelSettings]:
+    """Return the channels in a setting: one, or a list of them."""
+    each = value if isinstance(value, list | tuple) else [value]
+    return [one for one in each if isinstance(one, ChannelSettings)]

@@ -89,8 +89,7 @@ class Parts:
         live = Live()
         self._soc = Soc(settings, database, self._broker, live, clock)
         self._conditions = self._soc.conditions
-        names, ring = self._soc.channels, self._soc.ring
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, ring, live)
+        recorder = Recorder(database, self._soc.candidates, rules.current.service_name)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
         self._journal = open_journal_writer(database)
@@ -145,6 +144,7 @@ class Parts:
             counting=self._counting,
             incidents=self._soc.incidents,
             silences=self._soc.silences,
+            desk=self._soc.desk,
             history=History(database, self._counting),
             looks=self._looks,
             health=self.health,

@@ -25,6 +25,7 @@ from gateway.section import (
     Forecast,
     Forward,
     Http,
+    IncidentSettings,
     Section,
     SessionSettings,
     Silence,
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
     forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
     forecast: Forecast = Forecast()
+    incidents: IncidentSettings = IncidentSettings()
     silence: Silence = Silence()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()

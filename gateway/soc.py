@@ -9,6 +9,7 @@ from gateway.alerts.dispatcher import Dispatcher
 from gateway.clock import Clock
 from gateway.live import Live
 from gateway.mqtt import Broker
+from gateway.operations.incident_parts import incident_parts
 from gateway.operations.incidents import Incidents
 from gateway.operations.silences import Silences
 from gateway.settings import Settings
@@ -24,10 +25,14 @@ class Soc:
         self._opened = open_channels(settings.alerts, broker)
         self.channels = tuple(channel.name for channel in self._opened)
         self._dispatchers = {channel.name: Dispatcher(database, channel, clock) for channel in self._opened}
-        self.candidates = Candidates(settings.instance, self.channels, self.ring, live)
+        cleared, seconds = settings.alerts.cleared, settings.incidents.group_seconds
+        self.candidates = Candidates(
+            settings.instance, self.channels, self.ring, live, cleared, group_seconds=seconds
+        )
         self.conditions = Conditions(database, self.candidates, clock)
-        self.incidents = Incidents(database, self.candidates, clock)
         self.silences = Silences(database, self.candidates, clock)
+        self.incidents = Incidents(database, clock)
+        self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
 
     def ring(self) -> None:
         """Say to every channel that the outbox has something new."""

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, decode_facts
+from gateway.alerts.message import Event
 from gateway.audit.record import Entry
 from gateway.store.audit_log import append_record
 from gateway.store.incidents import StoredIncident
@@ -90,6 +91,12 @@ async def mute(
         muted_at=int(now),
         record=record.number,
     )
+
+
+async def muted_event(connection: AsyncConnection, incident: StoredIncident) -> Event:
+    """Return what the SOC has to be told of an incident of which something was muted."""
+    waiting = await waiting_muted(connection, 1, incident_id=incident.id)
+    return "opened" if waiting and waiting[0].event == "opened" else "updated"
 
 
 def planned_work(silences: list[StoredSilence]) -> str:

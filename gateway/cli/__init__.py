@@ -33,7 +33,7 @@ VERBS: Final = {
     "duis": ("gateway.cli.duis:duis", "Print the header of DUIS messages as JSON lines."),
     "replay": ("gateway.cli.replay:replay", "Send DUIS requests from files to the daemon."),
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
-    "incidents": ("gateway.cli.monitoring:incidents", "List, show or close candidate incidents."),
+    "incidents": ("gateway.cli.monitoring:incidents", "List and show candidate incidents, and work on them."),
     "silences": ("gateway.cli.silences:silences", "List, add or end silences and planned work."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from gateway.access import Action, Person
+from gateway.clock import Clock
+from gateway.operations.classified import looking, require_nominee
 from gateway.operations.curves import with_levels
 from gateway.operations.incident_evidence import Evidence
 from gateway.store.database import Database
@@ -65,20 +67,23 @@ def _text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-async def devices_csv(database: Database, person: Person, incident_id: int) -> AsyncIterator[bytes]:
+async def devices_csv(
+    database: Database, person: Person, incident_id: int, clock: Clock
+) -> AsyncIterator[bytes]:
     """Yield every target device in excess with how many requests, in parts, by device within each episode.
 
-    Each part is a transaction of its own. Raises `NotFound` before the first.
+    Each part is a transaction of its own. Raises `NotFound` before the first,
+    and `NotPermitted` at any where the incident is classified for others.
     """
     person.require(Action.READ_MONITORING)
-    async with database.read() as connection:
-        await get_incident(connection, incident_id)
+    async with looking(database, person, incident_id, "devices.csv", clock) as (connection, _):
         names = await episode_names(connection, incident_id)
     yield b"Device,Requests,Level,EpisodeFrom\r\n"
     after: ExcessPlace | None = None
     last: list[EpisodeDevice] = []
     while True:
         async with database.read() as connection:
+            await require_nominee(connection, person, await get_incident(connection, incident_id))
             after, found = await devices_after(connection, incident_id, after, AT_ONCE)
         if not found:
             break

@@ -22,7 +22,9 @@ from gateway.alerts.facts import (
     decode_facts,
     kind_of,
 )
+from gateway.clock import Clock
 from gateway.errors import NotFound
+from gateway.operations.classified import looking
 from gateway.operations.evidence_time import EvidenceTime, evidence_time, key_of, seconds_of
 from gateway.operations.history import History
 from gateway.store import incidents as store
@@ -32,6 +34,7 @@ from gateway.store.counts import Stretch
 from gateway.store.database import Database
 from gateway.store.episodes import EpisodeRow, count_excess, episodes_of
 from gateway.store.incident_evidence import Devices, OtherIncident, devices_of, incidents_at
+from gateway.store.incident_work import CLASSIFIED
 from gateway.store.kind_counts import KindMinutes
 from gateway.store.past_thresholds import set_thresholds
 from thresholds.curve import MINUTE, Point, curve, first_minute
@@ -44,8 +47,6 @@ DEVICES: Final = 20
 """Target devices that are named; the file has all."""
 BESIDE: Final = 50
 """Other incidents that are named of each way to be there."""
-CLASSIFIED: Final = "classified"
-"""Instead of the title of an incident that its nominees alone may look at."""
 RECORDS: Final = 200
 CONDITIONS: Final = (SourceSilent, QueueFull, ClockWrong, NoThresholds, NotCountable, TokenFails)
 LOOKED_FOR: Final = tuple(kind_of(each) for each in (SourceSilent, QueueFull, NotCountable, ClockWrong))
@@ -110,12 +111,15 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 async def read_evidence(
-    database: Database, history: History, person: Person, incident_id: int, now: int
+    database: Database, history: History, person: Person, incident_id: int, clock: Clock
 ) -> Evidence:
-    """Return the evidence of an incident; raise `NotFound` where there is none of that number."""
+    """Return the evidence of an incident; raise `NotFound` where there is none of that number.
+
+    Of a classified one nominees alone get it, and the look is on record; `NotPermitted` for others.
+    """
     person.require(Action.READ_MONITORING)
-    async with database.read() as connection:
-        incident = await store.get_incident(connection, incident_id)
+    now = int(clock())
+    async with looking(database, person, incident_id, "evidence", clock) as (connection, incident):
         facts, episodes = _facts(incident), await episodes_of(connection, incident_id)
         time, key = evidence_time(incident, facts, episodes, now), key_of(facts)
         threshold = facts.threshold if isinstance(facts, BreachFacts | ForecastFacts) else None
@@ -178,8 +182,8 @@ async def _beside(connection: AsyncConnection, incident_id: int, time: EvidenceT
     found = await incidents_at(connection, incident_id, since, until, kinds, BESIDE)
     beside = [each for each in found if each.opened_at >= since or not _was_over(each, since)]
     return [
-        msgspec.structs.replace(each, title=CLASSIFIED, user_id="", detail=msgspec.Raw(b"{}"))
-        if each.is_classified
+        msgspec.structs.replace(each, title=CLASSIFIED, level="", user_id="", detail=msgspec.Raw(b"{}"))
+        if each.marking == CLASSIFIED
         else each
         for each in beside
     ]

@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.health import Health, PartHealth
 from gateway.ingest.counting import Counting
 from gateway.life import OPEN_STATES
+from gateway.operations.classified import masked
 from gateway.operations.sources import ShownSource, Sources
 from gateway.store.adt_files import FileState, count_files, count_files_of_others
 from gateway.store.database import Database
@@ -90,7 +91,7 @@ class Overview:
             sources=self._sources.shown(),
             listening_since=self._sources.started_at,
             open_by_level=by_level,
-            newest=newest,
+            newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
             waiting=_waiting(person, files, to_approve, sum(by_level.values())),
             alerts_waiting=alerts,
@@ -112,7 +113,7 @@ def _waiting(person: Person, files: dict[str, int], to_approve: int, incidents: 
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
         (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/files?state=submitted"),
-        (Action.CLOSE_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
+        (Action.WORK_ON_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
         (
             Action.DELIVER_FILE,
             "ADT files to deliver",

@@ -104,11 +104,6 @@ class OtherIncident(msgspec.Struct, frozen=True):
     marking: str
     detail: msgspec.Raw
 
-    @property
-    def is_classified(self) -> bool:
-        """Whether nobody but its nominees may know what it is about."""
-        return self.marking == "classified"
-
 
 _COLUMNS: Final = tuple(incidents.c[name] for name in OtherIncident.__struct_fields__)
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.life import IncidentState
+from gateway.store.incident_work import not_classified
 from gateway.store.incidents import is_open
 from gateway.store.schema import incidents
 
@@ -39,6 +40,8 @@ class ListedIncident(msgspec.Struct, frozen=True):
     closed_at: int | None
     closed_by: str | None
     superseded_by: int | None
+    marking: str
+    group_id: int | None
 
 
 _COLUMNS: Final = tuple(incidents.c[name] for name in ListedIncident.__struct_fields__)
@@ -60,6 +63,8 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
         if wanted.text.isascii() and wanted.text.isdecimal() and len(wanted.text) <= MOST_DIGITS:
             either.append(table.id == int(wanted.text))
         found.append(or_(*either))
+    if wanted.level or wanted.user_id or wanted.text:
+        found.append(not_classified)  # what is hidden is not found either
     return found
 
 

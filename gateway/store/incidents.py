@@ -151,29 +151,24 @@ async def count_open(connection: AsyncConnection) -> dict[str, int]:
     return {row[0]: row[1] for row in await connection.execute(query.group_by(incidents.c.kind))}
 
 
+async def change_incident(
+    connection: AsyncConnection, incident: StoredIncident, **values: Any
+) -> StoredIncident:
+    """Change an incident that is as it was read; raise `Conflict` where somebody was quicker."""
+    unchanged = incidents.c.id == incident.id, incidents.c.version == incident.version
+    changed = update(incidents).where(*unchanged).values(version=incident.version + 1, **values)
+    if (await connection.execute(changed)).rowcount != 1:
+        msg = f"candidate incident {incident.id} was changed meanwhile"
+        raise Conflict("incident_changed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
+    return await get_incident(connection, incident.id)
+
+
 async def close_incident(
-    connection: AsyncConnection,
-    incident: StoredIncident,
-    *,
-    by: str,
-    reason: str,
-    now: int,
-    superseded_by: int | None = None,
+    connection: AsyncConnection, incident: StoredIncident, *, by: str, reason: str, now: int, **values: Any
 ) -> StoredIncident:
     """Close an open incident; raise `Conflict` if it is closed already."""
-    result = await connection.execute(
-        update(incidents)
-        .where(incidents.c.id == incident.id, is_open)
-        .values(
-            state=IncidentState.CLOSED,
-            closed_at=now,
-            closed_by=by,
-            reason=reason,
-            superseded_by=superseded_by,
-            version=incidents.c.version + 1,
-        )
-    )
-    if result.rowcount != 1:
+    if not (await get_incident(connection, incident.id)).is_open:
         msg = f"candidate incident {incident.id} is closed already"
         raise Conflict("incident_closed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
-    return await get_incident(connection, incident.id)
+    closing = {"state": IncidentState.CLOSED, "closed_at": now, "closed_by": by, "reason": reason}
+    return await change_incident(connection, incident, **closing | values)

@@ -1,6 +1,6 @@
 """Alerts waiting to be sent: one row for each channel, written with the incident."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from sqlalchemy import func, insert, select, update
@@ -35,6 +35,17 @@ async def put_alert(
     ]
     if rows:
         await connection.execute(insert(outbox), rows)
+
+
+async def replace_waiting(
+    connection: AsyncConnection, channels: Iterable[str], incident_id: int, change: Callable[[bytes], bytes]
+) -> None:
+    """Change what of one incident still waits for these channels."""
+    table = outbox.c
+    waits = table.incident_id == incident_id, table.sent_at.is_(None), table.channel.in_(list(channels))
+    for row in (await connection.execute(select(table.id, table.message).where(*waits))).all():
+        values = {"message": change(bytes(row.message))}
+        await connection.execute(update(outbox).where(table.id == row.id).values(values))
 
 
 async def next_alert(connection: AsyncConnection, channel: str) -> WaitingAlert | None:

@@ -190,6 +190,7 @@ incidents = Table(
         postgresql_where=text("state <> 'closed'"),
     ),
     Index(None, "kind", "level", "user_id", "state"),  # filters of the list
+    Index(None, "user_id", "opened_at"),  # breaches that belong together
 )
 
 forecasts = Table(

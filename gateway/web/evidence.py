@@ -204,8 +204,7 @@ def _other(each: OtherIncident) -> ShownOther:
 
 
 async def _read(services: Services, person: Person, number: int) -> Evidence:
-    now = int(services.clock())
-    return await read_evidence(services.database, services.history, person, number, now)
+    return await read_evidence(services.database, services.history, person, number, services.clock)
 
 
 async def evidence(request: web.Request) -> web.Response:
@@ -226,7 +225,7 @@ async def send_table(request: web.Request, person: Person, number: int, table: s
     services = request.app[SERVICES]
     parts: AsyncIterator[bytes]
     if table == "devices":
-        parts = devices_csv(services.database, person, number)
+        parts = devices_csv(services.database, person, number, services.clock)
     elif table == "excess":
         parts = services.incidents.excess_csv(person, number)
     else:

@@ -18,6 +18,7 @@ from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
+from gateway.operations.incident_parts import IncidentParts
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
@@ -49,6 +50,8 @@ class Services:
     counting: Counting
     incidents: Incidents
     silences: Silences
+    desk: IncidentParts
+    """What changes incidents."""
     history: History
     looks: Looks
     health: Health

@@ -9,7 +9,6 @@ from gateway.health import PartHealth
 from gateway.operations.rates import ShownRate
 from gateway.operations.signing import SigningError
 from gateway.store.adt_files import StoredFile
-from gateway.store.episodes import ExcessRow
 from gateway.store.incidents import StoredIncident
 from gateway.web.answers import is_instant
 from thresholds.faults import Fault
@@ -45,16 +44,8 @@ AdtFile = with_instants(
     StoredFile, "AdtFile", may_approve=bool | Optional, signing_error=SigningError | None | Optional
 )
 SubmittedFile = with_instants(StoredFile, "SubmittedFile", warnings=list[Fault])
-Incident = with_instants(StoredIncident, "Incident", detail=Facts)
-IncidentWithExcess = with_instants(
-    StoredIncident,
-    "IncidentWithExcess",
-    detail=Facts,
-    excess_count=int,
-    excess=list[ExcessRow],
-    planned_work=str,
-    silences=list[int],
-)
+Incident = with_instants(StoredIncident, "Incident", detail=Facts | None)
+"""`detail` is null in lists where the incident is classified."""
 
 
 class AdtFiles(msgspec.Struct, frozen=True):

@@ -32,8 +32,7 @@ SIZES: Final = ((960, 280), (340, 220))
 async def evidence_parts(visit: Visit, number: int) -> dict[str, Any]:
     """Return what the page of an incident shows of its evidence."""
     services = visit.services
-    now = int(services.clock())
-    found = await read_evidence(services.database, services.history, visit.person, number, now)
+    found = await read_evidence(services.database, services.history, visit.person, number, services.clock)
     counts, key = found.counts, key_of(found.facts)
     many = _minutes(len(counts.points), TABLE_ROWS)
     kinds = [each.kind for each in found.unusual.incidents]

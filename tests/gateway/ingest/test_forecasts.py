@@ -41,7 +41,9 @@ class Gateway:
         self.counting = self._make()
 
     def _make(self) -> Counting:
-        self.recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
+        self.recorder = Recorder(
+            self._database, Candidates("test", ("file",), lambda: None), lambda service: service
+        )
         clock = lambda: float(self.now)  # noqa: E731 - it is the clock
         return Counting(self._database, self.recorder, Health(), clock, self._warn)
 

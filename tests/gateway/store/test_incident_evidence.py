@@ -67,7 +67,7 @@ async def test_the_file_has_every_device_once_wherever_its_parts_end(
     incident = await with_excess(database, requests)
     for at_once in (1, 2, 7, 1000):
         monkeypatch.setattr(evidence_csv, "AT_ONCE", at_once)
-        parts = [part async for part in devices_csv(database, ADAM, incident)]
+        parts = [part async for part in devices_csv(database, ADAM, incident, lambda: 1.0)]
         header, *rows = b"".join(parts).decode().splitlines()
         assert header == "Device,Requests,Level,EpisodeFrom"
         assert [row.split(",")[0] for row in rows] == sorted(device(number) for number in requests)

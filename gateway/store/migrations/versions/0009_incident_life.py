@@ -84,6 +84,7 @@ def change_incidents() -> None:
         kind = NUMBER.compile(dialect=op.get_bind().dialect)
         op.execute(f"ALTER TABLE incidents ADD COLUMN {column} {kind} {constraint}")
         op.create_index(f"ix_incidents_{column}", "incidents", [column])
+    op.create_index("ix_incidents_user_id_opened_at", "incidents", ["user_id", "opened_at"])
     op.add_column("incidents", sa.Column("licence", sa.String(3)))
     op.add_column("incidents", sa.Column("sec", sa.String(16)))
 
