@@ -25,6 +25,7 @@ from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
+from gateway.operations.silences import Silences
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
 
@@ -49,6 +50,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    silences: Silences
     desk: IncidentParts
     """What changes incidents."""
     history: History

@@ -32,6 +32,7 @@ ALLOWED: Final = {
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
+    ("GET", "/incidents/{number}/{table}.csv"): EVERYBODY,
     ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("GET", "/alerts"): EVERYBODY,
     ("POST", "/alerts/{number}/resend"): HANDLERS,
@@ -48,6 +49,11 @@ ALLOWED: Final = {
             *("notifications", "attachments"),
         )
     },
+    ("GET", "/silences"): EVERYBODY,
+    ("GET", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("POST", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("GET", "/silences/{number}"): EVERYBODY,
+    ("POST", "/silences/{number}/end"): frozenset({Role.OPERATOR, Role.ANALYST}),
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
     ("GET", "/audit/chain.jsonl"): EVERYBODY,
@@ -93,7 +99,7 @@ def plain(page: Page) -> tuple[str, str]:
 
 
 def fill(path: str) -> str:
-    values = {"{sha256}": "0" * 64} | {
+    values = {"{sha256}": "0" * 64, "{table}": "counts"} | {
         "{number}": "99999",
         "{name}": "nobody",
         "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling",
