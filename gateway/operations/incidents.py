@@ -27,7 +27,13 @@ from gateway.store.episodes import (
     excess_after,
     excess_of,
 )
-from gateway.store.incident_list import IncidentFilter, ListedIncident, count_incidents, find_incidents
+from gateway.store.incident_list import (
+    Counted,
+    IncidentFilter,
+    ListedIncident,
+    count_incidents,
+    find_incidents,
+)
 from gateway.store.incident_work import Work, work_of
 from thresholds.catalogue import load_catalogue
 
@@ -40,8 +46,8 @@ RECORDS: Final = 200
 class FoundIncidents(msgspec.Struct, frozen=True):
     """A page of a list."""
 
-    count: int
-    """Of all that match."""
+    counted: Counted
+    """All that match, as far as they are counted."""
     incidents: list[ListedIncident]
 
 
@@ -110,9 +116,9 @@ class Incidents:
         """Return up to *limit* of the incidents that match after the first *skip*, the newest first."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            count = await count_incidents(connection, wanted)
-            found = await find_incidents(connection, wanted, limit, skip)
-            return FoundIncidents(count, [masked(incident) for incident in found])
+            counted = await count_incidents(connection, wanted)
+            found = await find_incidents(connection, wanted, limit, skip) if skip < counted.count else []
+            return FoundIncidents(counted, [masked(incident) for incident in found])
 
     async def whole(self, person: Person, incident_id: int, limit: int, skip: int = 0) -> WholeIncident:
         """Return all of an incident, with up to *limit* requests in excess after the first *skip*."""

@@ -4,16 +4,24 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
 from gateway.life import OPEN_STATES, IncidentState
 from gateway.store.database import inserted_id
+from gateway.store.incident_words import keep_words
 from gateway.store.schema import incidents
 
-is_open: Final = incidents.c.state.in_(OPEN_STATES)
+is_open: Final = incidents.c.state != literal_column(f"'{IncidentState.CLOSED}'")
 """The condition of an incident that is not closed."""
+
+
+def in_states(states: Collection[IncidentState]) -> ColumnElement[bool]:
+    """Hold for incidents in one of *states*; for all open ones in the words of their index."""
+    if set(states) == set(OPEN_STATES):
+        return is_open
+    return or_(*(incidents.c.state == state for state in states))
 
 
 class StoredIncident(msgspec.Struct, frozen=True):
@@ -79,12 +87,16 @@ def _incident(row: Any) -> StoredIncident:
 async def insert_incident(connection: AsyncConnection, **values: Any) -> int:
     """Open a candidate incident; return its number."""
     result = await connection.execute(insert(incidents).values(state=IncidentState.CANDIDATE, **values))
-    return inserted_id(result)
+    number = inserted_id(result)
+    await keep_words(connection, number)
+    return number
 
 
 async def update_incident(connection: AsyncConnection, incident_id: int, **values: Any) -> None:
     """Add what became known of an incident (its record, its detail) within the same transaction."""
     await connection.execute(update(incidents).where(incidents.c.id == incident_id).values(**values))
+    if "title" in values:
+        await keep_words(connection, incident_id)
 
 
 async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredIncident:
@@ -103,11 +115,13 @@ async def list_incidents(
     kind: str | None = None,
 ) -> list[StoredIncident]:
     """Return the newest incidents first; without *states* those in any."""
-    query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+    found = select(incidents.c.id).order_by(incidents.c.id.desc()).limit(limit)
     if states:
-        query = query.where(incidents.c.state.in_(states))
+        found = found.where(in_states(states))
     if kind is not None:
-        query = query.where(incidents.c.kind == kind)
+        found = found.where(incidents.c.kind == kind)
+    chosen = incidents.c.id.in_(select(found.subquery().c.id))
+    query = select(incidents).where(chosen).order_by(incidents.c.id.desc())
     return [_incident(row) for row in await connection.execute(query)]
 
 
@@ -160,6 +174,8 @@ async def change_incident(
     if (await connection.execute(changed)).rowcount != 1:
         msg = f"candidate incident {incident.id} was changed meanwhile"
         raise Conflict("incident_changed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
+    if "reason" in values:
+        await keep_words(connection, incident.id)
     return await get_incident(connection, incident.id)
 
 

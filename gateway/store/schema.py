@@ -189,7 +189,20 @@ incidents = Table(
         sqlite_where=text("state <> 'closed'"),
         postgresql_where=text("state <> 'closed'"),
     ),
-    Index(None, "kind", "level", "user_id", "state"),  # filters of the list
+    # What lists are filtered by, in their order: they are read from these alone, the newest first.
+    Index("ix_incidents_list", "id", "state", "kind", "level", "user_id", "marking"),
+    Index(
+        "ix_incidents_open",
+        "id",
+        "kind",
+        "level",
+        "user_id",
+        "marking",
+        sqlite_where=text("state <> 'closed'"),
+        postgresql_where=text("state <> 'closed'"),
+    ),
+    Index(None, "user_id"),
+    Index(None, "opened_at"),  # what else was wrong at a time
     Index(None, "user_id", "opened_at"),  # breaches that belong together
 )
 

@@ -39,6 +39,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
         level=asked_choice(request, "level", Level),
         user_id=asked_text(request, "user"),
         text=asked_text(request, "text"),
+        before=asked_number(request, "before", 0),
     )
     page = asked_number(request, "page", 1, lowest=1)
     found = await visit.services.incidents.find(visit.person, wanted, ROWS, (page - 1) * ROWS)
@@ -48,12 +49,18 @@ async def listed(visit: Visit) -> web.StreamResponse:
         "level": wanted.level,
         "user": wanted.user_id,
         "text": wanted.text,
+        "before": str(wanted.before or ""),
     }
     return visit.show(
         "incidents.html",
         found=found,
         wanted=conditions,
-        paging=Paging(address(INCIDENTS, conditions), page, found.count),
+        paging=Paging(
+            address(INCIDENTS, conditions), page, found.counted.count, is_more=found.counted.is_more
+        ),
+        older=address(
+            INCIDENTS, conditions | {"before": str(found.incidents[-1].id) if found.incidents else ""}
+        ),
         kind_text=kind_text,
         state_options=[(state, state.replace("_", " ")) for state in STATES],
         kind_options=[("", "any"), *((kind, text.name) for kind, text in KIND_TEXTS.items())],
