@@ -8,35 +8,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from tests.support.api import XML, Answer, header_line, wait_for
-from tests.support.daemon import Daemon, row
+from tests.support.api import wait_for
+from tests.support.daemon import Daemon
 from tests.support.dcc import TestDcc, alert, answer, quarantine
 from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.quarantined_daemon import ALERTS, DCC, held, quarantined_daemon, request_id, send
 from tests.support.softhsm import needs_softhsm
 from tests.support.visitor import Visitor, words
 from tests.support.with_people import SUPPLIER
 
 pytestmark = needs_softhsm
-
-DCC: Final = TestDcc()
-ALERTS: Final = "/api/v1/dcc-alerts"
-
-
-def request_id(number: int) -> str:
-    return str(header_line(number)["request_id"])
-
-
-def held(number: int, event: int = 42, **more: Any) -> bytes:
-    """Return a signed alert of now."""
-    return DCC.sign(quarantine(request_id(number), event, at=time.time(), **more))
-
-
-def send(daemon: Daemon, data: bytes) -> Answer:
-    return daemon.as_("adaptor").ask("POST", ALERTS, data, XML)
 
 
 def quarantined(daemon: Daemon, query: str = "") -> list[dict[str, Any]]:
@@ -45,15 +30,7 @@ def quarantined(daemon: Daemon, query: str = "") -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Two requests in excess of a quarantine level, of five that left; four alerts, one of them forged."""
-    folder = tmp_path_factory.mktemp("quarantine")
-    DCC.write(folder / "dcc")
-    with Daemon(folder / "daemon", dcc={"certificates_folder": str(folder / "dcc")}) as running:
-        running.put_in_force(row(1, 3))
-        running.as_("adaptor").send_lines([header_line(number) for number in range(1, 6)])
-        wait_for("the breach", lambda: any(each["level"] == "quarantine" for each in running.incidents()))
-        for data in (held(4), held(2, 7), held(666, 8), quarantine(request_id(5), at=time.time())):
-            assert send(running, data).status == 202
+    with quarantined_daemon(tmp_path_factory.mktemp("quarantine")) as running:
         yield running
 
 

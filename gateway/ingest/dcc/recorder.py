@@ -171,6 +171,8 @@ class DccRecorder:
             counts = Counter(str(each.match.matched) for each in found)
             at = min(each.checked.message.received_at_ms for each in found) / 1000
             news = quarantine_news(user, event, counts, str(found[0].held.breach), at)
+            if await find_open(connection, news.key.kind, news.key.subject):
+                news = msgspec.structs.replace(news, begins=0)  # it goes on, and did not begin anew
             await self._conditions.put(connection, news)
             incident = await find_open(connection, news.key.kind, news.key.subject)
             if incident is not None:

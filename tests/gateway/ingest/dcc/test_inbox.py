@@ -120,6 +120,9 @@ async def test_the_same_alert_twice_is_once_on_record(inbox: Inbox) -> None:
     assert len(await inbox.alerts()) == 1
     ((_, facts),) = await inbox.incidents("dcc_quarantine")
     assert facts.figures["requests"] == 1
+    await inbox.held(2)
+    ((_, facts),) = await inbox.incidents("dcc_quarantine")
+    assert (facts.figures["requests"], facts.occurrences) == (2, 1), "it goes on, and did not begin anew"
 
 
 async def test_another_alert_of_the_same_request_and_event_adds_to_it(inbox: Inbox) -> None:
