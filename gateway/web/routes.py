@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.ingest.dcc.recorder import Recognised
+from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.receive import TakenLines
 from gateway.web import dcc, events, files, forward, health, history, monitoring
 from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11
