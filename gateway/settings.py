@@ -26,6 +26,7 @@ from gateway.section import (
     Forecast,
     Forward,
     Http,
+    IncidentSettings,
     Section,
     SessionSettings,
     Silence,
@@ -158,6 +159,7 @@ class Settings(BaseSettings):
     adt_files: AdtFiles = AdtFiles()
     dcc: Dcc = Dcc()
     forecast: Forecast = Forecast()
+    incidents: IncidentSettings = IncidentSettings()
     silence: Silence = Silence()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
@@ -295,4 +297,8 @@ def _absolute(model: Model, folder: Path) -> Model:
             changes[name] = Path(os.path.normpath(folder / value))
         elif isinstance(value, BaseModel):
             changes[name] = _absolute(value, folder)
+        elif isinstance(value, tuple):
+            changes[name] = tuple(
+                _absolute(each, folder) if isinstance(each, BaseModel) else each for each in value
+            )
     return model.model_copy(update=changes)

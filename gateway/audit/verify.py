@@ -27,6 +27,8 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """The number at which the chain breaks."""
     reason: str = ""
     """What is wrong there."""
+    withheld: int = 0
+    """How many came without their bytes: of them only the place in the chain is known."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -41,18 +43,30 @@ START: Final = Place()
 
 
 def verify_chain(
-    records: Iterable[AuditRecord], anchors: Mapping[int, str] | None = None, after: Place = START
+    records: Iterable[AuditRecord],
+    anchors: Mapping[int, str] | None = None,
+    after: Place = START,
+    *,
+    may_be_withheld: bool = False,
 ) -> ChainVerdict:
     """Verify *records* in the order given; they follow *after*, without it they are the whole chain.
 
     *anchors* are hashes by record number that were kept elsewhere (in a receipt, in an alert). They show
     what the chain by itself cannot: that nobody computed it anew, and that its end is still there.
+
+    A record about a classified incident comes with its hash alone to whoever may not see it. Where that
+    *may_be_withheld* the next record has to follow from that hash, and the verdict says how many there were.
     """
     wanted = dict(anchors or {})
-    number, previous, read = after.number, after.hash, 0
+    number, previous, read, withheld = after.number, after.hash, 0, 0
     for record in records:
         read += 1
-        reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None))
+        anchor = wanted.pop(number + 1, None)
+        if may_be_withheld and record.body == b"":
+            withheld += 1
+            reason = _fault_of_withheld(record, number + 1, anchor)
+        else:
+            reason = _fault(record, number + 1, previous, anchor)
         if reason:
             return ChainVerdict(False, read, number, previous, number + 1, reason)
         number, previous = record.number, record.hash
@@ -60,7 +74,7 @@ def verify_chain(
         missing = min(wanted)
         reason = f"record {missing} is named by a receipt or an alert but the chain ends at {number}"
         return ChainVerdict(False, read, number, previous, missing, reason)
-    return ChainVerdict(True, read, number, previous)
+    return ChainVerdict(True, read, number, previous, withheld=withheld)
 
 
 def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) -> str:
@@ -92,6 +106,17 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) 
             f"record {number} does not follow from record {number - 1}: one was changed, removed or inserted"
         )
     # 4. It is the one that was known elsewhere.
+    return _fault_of_anchor(record, number, anchor)
+
+
+def _fault_of_withheld(record: AuditRecord, number: int, anchor: str | None) -> str:
+    """Return what is wrong with a record of which the hash alone is known, or nothing."""
+    if record.number != number:
+        return f"record {number} should follow, but number {record.number} was found"
+    return _fault_of_anchor(record, number, anchor)
+
+
+def _fault_of_anchor(record: AuditRecord, number: int, anchor: str | None) -> str:
     if anchor is not None and anchor != record.hash:
         return f"record {number} is not the one that a receipt or an alert names"
     return ""

@@ -33,7 +33,8 @@ VERBS: Final = {
     "duis": ("gateway.cli.duis:duis", "Print the header of DUIS messages as JSON lines."),
     "replay": ("gateway.cli.replay:replay", "Send DUIS requests from files to the daemon."),
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
-    "incidents": ("gateway.cli.monitoring:incidents", "List, show or close candidate incidents."),
+    "incidents": ("gateway.cli.monitoring:incidents", "List and show candidate incidents, and work on them."),
+    "alerts": ("gateway.cli.alerts:alerts", "Show the alert channels, test them, send dead letters anew."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }
 """Every verb: where it is, and what the list of verbs says of it."""

@@ -11,6 +11,7 @@ from gateway.ingest.forecasts import subject_key
 from gateway.operations.history import History
 from gateway.store.counts import Stretch
 from gateway.store.database import Database
+from gateway.store.incident_work import CLASSIFIED
 from gateway.store.incidents import StoredIncident, of_subject
 from gateway.store.past_thresholds import PastEpisode, SetThreshold, past_episodes, set_thresholds
 from thresholds.curve import MINUTE, Point, curve, first_minute
@@ -62,6 +63,7 @@ async def read_past(
             raise NotFound("threshold_unknown", msg, "Choose it from the list of rates.")
         episodes = await past_episodes(connection, key, span.since, span.until)
         foretold = await of_subject(connection, "forecast", subject_key(key))
+        foretold = [each for each in foretold if each.marking != CLASSIFIED]
     held = held_between([row.past for row in rows], span.since, span.until)
     start = first_minute(key.period_seconds, key.alignment, span.since + MINUTE - 1)
     stretch = Stretch(key.user_id, key.communication, key.service, start, span.until, MINUTE)

@@ -6,7 +6,9 @@ import msgspec
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.incidents import IncidentState
+from gateway.life import IncidentState
+from gateway.store.incident_work import not_classified
+from gateway.store.incidents import is_open
 from gateway.store.schema import incidents
 
 MOST_DIGITS: Final = 9
@@ -16,7 +18,7 @@ MOST_DIGITS: Final = 9
 class IncidentFilter(msgspec.Struct, frozen=True):
     """Which incidents are wanted; what is empty does not matter."""
 
-    state: IncidentState | None = None
+    states: tuple[IncidentState, ...] = ()
     kind: str = ""
     level: str = ""
     user_id: str = ""
@@ -38,6 +40,8 @@ class ListedIncident(msgspec.Struct, frozen=True):
     closed_at: int | None
     closed_by: str | None
     superseded_by: int | None
+    marking: str
+    group_id: int | None
 
 
 _COLUMNS: Final = tuple(incidents.c[name] for name in ListedIncident.__struct_fields__)
@@ -46,8 +50,8 @@ _COLUMNS: Final = tuple(incidents.c[name] for name in ListedIncident.__struct_fi
 def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
     table = incidents.c
     found: list[ColumnElement[bool]] = []
-    if wanted.state is not None:
-        found.append(table.state == wanted.state)
+    if wanted.states:
+        found.append(table.state.in_(wanted.states))
     if wanted.kind:
         found.append(table.kind == wanted.kind)
     if wanted.level:
@@ -59,6 +63,8 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
         if wanted.text.isascii() and wanted.text.isdecimal() and len(wanted.text) <= MOST_DIGITS:
             either.append(table.id == int(wanted.text))
         found.append(or_(*either))
+    if wanted.level or wanted.user_id or wanted.text:
+        found.append(not_classified)  # what is hidden is not found either
     return found
 
 
@@ -80,5 +86,5 @@ async def find_incidents(
 async def count_open_by_level(connection: AsyncConnection) -> dict[tuple[str, str], int]:
     """Return how many incidents are open, by kind and level."""
     columns = incidents.c.kind, incidents.c.level
-    query = select(*columns, func.count()).where(incidents.c.state == IncidentState.OPEN).group_by(*columns)
+    query = select(*columns, func.count()).where(is_open).group_by(*columns)
     return {(row[0], row[1]): row[2] for row in await connection.execute(query)}

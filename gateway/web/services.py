@@ -11,6 +11,7 @@ from gateway.ingest.counting import Counting
 from gateway.ingest.dcc.inbox import DccInbox
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
+from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.delivery import Delivery
@@ -19,6 +20,7 @@ from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
+from gateway.operations.incident_parts import IncidentParts
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
@@ -49,6 +51,8 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    desk: IncidentParts
+    """What changes incidents."""
     history: History
     looks: Looks
     health: Health
@@ -56,6 +60,7 @@ class Services:
     broadcast: Broadcast
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""
+    alert_desk: AlertDesk
     channels: tuple[str, ...]
     """Names of the alert channels."""
     dcc_inbox: DccInbox

@@ -66,7 +66,7 @@ def _incident(number: int) -> dict[str, object]:
     is_open = number % 3 == 0
     return {
         "kind": kinds[number % len(kinds)],
-        "state": "open" if is_open else "closed",
+        "state": "candidate" if is_open else "closed",
         "level": "quarantine" if number % 7 == 0 else "warning",
         "user_id": SUPPLIER,
         "title": f"warning threshold passed: SR 7.4 (Read Supply Status) of {SUPPLIER}: {number} in PT1H",

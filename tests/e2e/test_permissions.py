@@ -22,6 +22,7 @@ ONE_ROLE: Final = {
 }
 
 EVERYBODY: Final = frozenset(Role) - {Role.ADAPTOR}
+HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
 ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/service-requests"): frozenset({Role.ADAPTOR}),
     ("post", "/duis/{path}"): frozenset({Role.ADAPTOR}),
@@ -48,6 +49,20 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/api/v1/incidents"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),
+    ("get", "/api/v1/alerts"): EVERYBODY,
+    ("post", "/api/v1/alerts/{number}/resend"): HANDLERS,
+    ("post", "/api/v1/channels/{name}/resend"): HANDLERS,
+    ("post", "/api/v1/channels/{name}/test"): HANDLERS,
+    **{
+        ("post", f"/api/v1/incidents/{{number}}/{verb}"): frozenset({Role.ANALYST})
+        for verb in (
+            *("close", "reopen", "assign", "ticket", "classification", "marking", "merge", "split"),
+            *("notifications", "attachments"),
+        )
+    },
+    ("post", "/api/v1/incidents/{number}/step"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("post", "/api/v1/incidents/{number}/notes"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("get", "/api/v1/incidents/{number}/attachments/{sha256}"): EVERYBODY,
     ("get", "/api/v1/audit"): EVERYBODY,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -65,7 +80,8 @@ def described(daemon: Daemon) -> dict[tuple[str, str], Any]:
 
 
 def fill(path: str) -> str:
-    return path.replace("{number}", "99999").replace("{part}", "file")
+    return path.replace("{number}", "99999").replace("{part}", "file").replace("{name}", "nobody")
+    return path.replace("{number}", "99999").replace("{part}", "file").replace("{sha256}", "0" * 64)
 
 
 def test_the_description_says_who_may(daemon: Daemon) -> None:

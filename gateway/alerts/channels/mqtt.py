@@ -12,6 +12,7 @@ class MqttChannel:
 
     name: Final = "mqtt"
     batch: Final = 1
+    in_flight: Final = 16
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

@@ -72,14 +72,32 @@ async def remove_of(visit: Visit) -> web.StreamResponse:
 
 async def approval(visit: Visit) -> web.StreamResponse:
     """Show what is approved, and have it approved with a passkey."""
-    file, asked = await _passkeys(visit).ask_approval(visit.session, path_number(visit.request))
-    title = f"Approve ADT file {file.id}"
-    return visit.show("passkey_approval.html", title=title, file=file, asked=asked)
+    return await _approval(visit)
+
+
+async def _approval(visit: Visit, *faults: Fault) -> web.Response:
+    number = path_number(visit.request)
+    file, asked = await _passkeys(visit).ask_approval(visit.session, number)
+    return visit.show(
+        "passkey_approval.html",
+        Conflict.status if faults else 200,
+        title=f"Approve ADT file {file.id}",
+        faults=faults,
+        file=file,
+        asked=asked,
+        in_force=(await visit.services.reviews.read(visit.person, number)).in_force,
+    )
 
 
 async def approve(visit: Visit) -> web.StreamResponse:
     """Approve a file with the passkey that answered; it is signed and delivered at once where that can be done."""
     number, form = path_number(visit.request), visit.form
+    seen = form.raw("in_force")
+    if seen and seen != str((await visit.services.reviews.read(visit.person, number)).in_force):
+        fault = (
+            "What is in force has changed since you looked. Look at the difference on the file's page again"
+        )
+        return await _approval(visit, Fault("", fault))
     file = await _passkeys(visit).approve(visit.session, number, form.raw("nonce"), form.raw("answer"))
     if file.approved_by != visit.person.name:
         raise Conflict("adt_file_state", f"{file.approved_by} approved it", "Look at the file's page.")

@@ -25,6 +25,8 @@ class ShownRecord(msgspec.Struct, frozen=True):
     number: int
     hash: str
     readable: bool
+    withheld: bool = False
+    """Whether it is about a classified incident that others may see."""
     at: str = ""
     actor: str = ""
     action: str = ""
@@ -49,7 +51,7 @@ def shown_record(record: AuditRecord, person: Person) -> ShownRecord:
     """Return a record as it is listed for *person*."""
     content = read_content(record)
     if content is None:
-        return ShownRecord(record.number, str(record.hash), readable=False)
+        return ShownRecord(record.number, str(record.hash), readable=False, withheld=not record.body)
     return ShownRecord(
         record.number,
         str(record.hash),

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from gateway.web.console import (
     account,
+    alerts,
     audit,
     file_backtest,
     file_list,
     file_page,
     file_submit,
     help_page,
+    incident_work,
     incidents,
     overview,
     passkeys,
@@ -37,6 +39,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *incidents.PAGES,
     *quarantine.PAGES,
     *pm11.PAGES,
+    *alerts.PAGES,
+    *incident_work.PAGES,
     *file_list.PAGES,
     *file_submit.PAGES,
     *file_page.PAGES,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from gateway.life import OPEN_STATES, IncidentState
 from gateway.store.database import Database
 from gateway.store.incident_list import (
     IncidentFilter,
@@ -13,7 +14,7 @@ from gateway.store.incident_list import (
     count_open_by_level,
     find_incidents,
 )
-from gateway.store.incidents import IncidentState, close_incident, get_incident
+from gateway.store.incidents import close_incident, get_incident
 from tests.support.rows import ANN, BOB, open_incident
 
 ROWS: tuple[dict[str, Any], ...] = (
@@ -37,13 +38,13 @@ async def _fill(database: Database) -> list[int]:
     ("wanted", "places"),
     [
         (IncidentFilter(), {0, 1, 2, 3, 4}),
-        (IncidentFilter(state=IncidentState.OPEN), {0, 1, 2, 3}),
+        (IncidentFilter(states=OPEN_STATES), {0, 1, 2, 3}),
         (IncidentFilter(kind="forecast"), {2}),
         (IncidentFilter(level="quarantine"), {1}),
         (IncidentFilter(user_id=BOB), {1}),
         (IncidentFilter(user_id=ANN[:-1].lower()), {0, 1, 2, 4}),
         (IncidentFilter(text="campaign"), {2, 4}),
-        (IncidentFilter(text="campaign", kind="forecast", state=IncidentState.CLOSED), set()),
+        (IncidentFilter(text="campaign", kind="forecast", states=(IncidentState.CLOSED,)), set()),
         (IncidentFilter(text="%"), {0}),
         (IncidentFilter(text="_"), {1}),
         (IncidentFilter(text="' OR 1=1 --"), set()),
