@@ -13,6 +13,7 @@ import structlog
 from gateway import systemd, tasks
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
+from gateway.dcc import DccParts
 from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -25,7 +26,7 @@ from gateway.ingest.rebuild import without_collector
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
-from gateway.mqtt import Broker
+from gateway.mqtt import Broker, Handler
 from gateway.operations.adt_drop_folder import adt_drop_folder
 from gateway.operations.backtests import Backtests
 from gateway.operations.delivery import Delivery
@@ -81,11 +82,8 @@ class Parts:
         self._clock = clock
         self._rules = rules
         self.health = Health()
-        self._broker = (
-            Broker(settings.mqtt, settings.instance, self._on_message, self._on_connected)
-            if settings.mqtt
-            else None
-        )
+        mqtt, taken = settings.mqtt, dict[str, Handler]()
+        self._broker = Broker(mqtt, settings.instance, taken, self._on_connected) if mqtt else None
         live = Live()
         self._soc = Soc(settings, database, self._broker, self.health, live, clock)
         self._conditions = self._soc.conditions
@@ -101,8 +99,13 @@ class Parts:
         folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
         self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
         self._folding = Folding(
-            database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
+            *(database, self._counting, horizon, settings.history.days, clock, self._unfinished_since),
+            sent_seconds=settings.dcc.sent_seconds,
         )
+        self._dcc = DccParts(settings, database, self._conditions, rules, clock)
+        if mqtt:
+            taken[mqtt.requests_topic] = self._receivers["mqtt"].message
+            taken[mqtt.alerts_topic] = self._dcc.inbox.message
         self._delivery = Delivery(database, settings.delivery_folder, clock, live)
         ring = self._delivery.ring
         self._signing = Signing(
@@ -154,6 +157,8 @@ class Parts:
             adaptor=self._adaptor,
             alert_desk=self._soc.alert_desk,
             channels=self._soc.channels,
+            dcc_inbox=self._dcc.inbox,
+            quarantine=self._dcc.quarantine,
         )
 
     def _own_liveness(self) -> Liveness:
@@ -194,9 +199,6 @@ class Parts:
         if self._retained:
             self._retained.connected()
         self._soc.retry(MqttChannel.name)
-
-    async def _on_message(self, payload: bytes) -> None:
-        await self._receivers["mqtt"].message(payload)
 
     async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
@@ -256,13 +258,14 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= self._soc.work()
+        work |= self._soc.work() | self._dcc.work()
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
         self._entrance.authenticator.use_certificates(settings.client_certificates)
         self._looks.settings.take(settings)
+        self._dcc.take(settings.dcc)
         if self._tls:
             self._tls.take()
 

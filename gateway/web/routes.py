@@ -7,10 +7,12 @@ import msgspec
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.receive import TakenLines
 from gateway.operations.alert_desk import TestResult
 from gateway.web import (
     alerts,
+    dcc,
     events,
     evidence,
     files,
@@ -22,6 +24,7 @@ from gateway.web import (
     silences,
 )
 from gateway.web import incident_shapes as asked
+from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11
 from gateway.web.files import Note
 from gateway.web.shapes import (
     AdtFile,
@@ -68,6 +71,7 @@ _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
 _CHANNEL: Final = f"/api/v1/channels/{alerts.NAME}"
 _SILENCE: Final = "/api/v1/silences/{number:[0-9]{1,10}}"
+_DCC_ALERT: Final = "/api/v1/dcc-alerts/{number:[0-9]{1,10}}"
 _JSON: Final = "application/json"
 
 
@@ -139,6 +143,39 @@ ROUTES: Final = (
         202,
         "application/xml application/x-ndjson",
         answers=TakenLines,
+    ),
+    Route(
+        "POST",
+        "/api/v1/dcc-alerts",
+        dcc.take_alert,
+        Action.SEND_COMMUNICATIONS,
+        202,
+        "application/xml text/xml",
+        answers=Recognised,
+    ),
+    Route("GET", "/api/v1/dcc-alerts", dcc.alerts, Action.READ_MONITORING, answers=DccAlerts),
+    Route("GET", _DCC_ALERT, dcc.alert, Action.READ_MONITORING, answers=DccAlert),
+    Route("GET", "/api/v1/quarantined", dcc.quarantined, Action.READ_MONITORING, answers=QuarantinedRequests),
+    Route(
+        "GET",
+        "/api/v1/quarantine/differences",
+        dcc.differences,
+        Action.READ_MONITORING,
+        answers=ShownDifferences,
+    ),
+    Route(
+        "GET",
+        "/api/v1/performance-measures/pm-11",
+        dcc.pm11,
+        Action.READ_MONITORING,
+        answers=ShownPm11,
+    ),
+    Route(
+        "GET",
+        "/api/v1/performance-measures/pm-11.csv",
+        dcc.pm11_csv,
+        Action.READ_MONITORING,
+        answers="text/csv",
     ),
     Route(
         "POST",

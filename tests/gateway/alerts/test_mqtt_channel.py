@@ -39,7 +39,7 @@ async def ignore(payload: bytes) -> None:
 async def connected(section: dict[str, Any]) -> AsyncIterator[Broker]:
     """Run a connection until the end of the context, or its own."""
     ready = asyncio.Event()
-    broker = Broker(Mqtt.model_validate(section), "main", ignore, ready.set)
+    broker = Broker(Mqtt.model_validate(section), "main", {"duis/requests": ignore}, ready.set)
 
     async def run() -> None:
         try:
@@ -138,7 +138,7 @@ async def test_a_wrong_password_is_said_and_not_shown(mosquitto: DocumentedMosqu
 async def test_what_the_access_list_does_not_let_us_write_was_not_sent(
     mosquitto: DocumentedMosquitto,
 ) -> None:
-    broker = Broker(Mqtt.model_validate(mosquitto.section), "other", ignore, lambda: None)
+    broker = Broker(Mqtt.model_validate(mosquitto.section), "other", {"duis/requests": ignore}, lambda: None)
     async with asyncio.TaskGroup() as group:
         task = tasks.start(group, "mqtt", broker.run())
         await until(lambda: broker.reachable)
@@ -209,7 +209,7 @@ def test_half_an_identity_is_refused(other: dict[str, str], words: str) -> None:
 async def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     settings = Mqtt.model_validate({"host": HOST, "port": 1, "ca_file": tmp_path / "none.pem"})
     with pytest.raises(Unavailable, match=r"none\.pem"):
-        await Broker(settings, "main", ignore, lambda: None).run()
+        await Broker(settings, "main", {"duis/requests": ignore}, lambda: None).run()
 
 
 def test_an_alert_of_a_test_is_about_no_incident() -> None:

@@ -86,7 +86,8 @@ async def test_lists_show_number_marking_kind_and_state_to_everybody_and_find_no
             IncidentFilter(text="breach"),
             IncidentFilter(level="warning"),
         ):
-            assert (await office.incidents.find(who, wanted, 10)).count == 0
+            found = await office.incidents.find(who, wanted, 10)
+            assert (found.counted.count, found.incidents) == (0, [])
     assert await looks(office) == []
 
 
