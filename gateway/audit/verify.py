@@ -8,6 +8,7 @@ import msgspec
 import rfc8785
 
 from gateway.audit.record import GENESIS, AuditRecord, Content, record_hash
+from gateway.audit.two_people import TwoPeople
 
 SAFE: Final = 2**53
 
@@ -41,18 +42,24 @@ START: Final = Place()
 
 
 def verify_chain(
-    records: Iterable[AuditRecord], anchors: Mapping[int, str] | None = None, after: Place = START
+    records: Iterable[AuditRecord],
+    anchors: Mapping[int, str] | None = None,
+    after: Place = START,
+    people: TwoPeople | None = None,
 ) -> ChainVerdict:
     """Verify *records* in the order given; they follow *after*, without it they are the whole chain.
 
     *anchors* are hashes by record number that were kept elsewhere (in a receipt, in an alert). They show
     what the chain by itself cannot: that nobody computed it anew, and that its end is still there.
+    *people* is what has seen the records before *after*; each signature needs the approval of a second person
+    before it.
     """
+    seen = people or TwoPeople()
     wanted = dict(anchors or {})
     number, previous, read = after.number, after.hash, 0
     for record in records:
         read += 1
-        reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None))
+        reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None), seen)
         if reason:
             return ChainVerdict(False, read, number, previous, number + 1, reason)
         number, previous = record.number, record.hash
@@ -63,7 +70,7 @@ def verify_chain(
     return ChainVerdict(True, read, number, previous)
 
 
-def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) -> str:
+def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, seen: TwoPeople) -> str:
     """Return what is wrong with *record*, or nothing."""
     # 1. It is a record and stands where it should.
     if not _is_record(record):
@@ -94,7 +101,8 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) 
     # 4. It is the one that was known elsewhere.
     if anchor is not None and anchor != record.hash:
         return f"record {number} is not the one that a receipt or an alert names"
-    return ""
+    # 5. Whoever signed had the approval of a second person.
+    return seen.fault(content)
 
 
 def _is_record(record: Any) -> bool:

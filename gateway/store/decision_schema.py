@@ -75,4 +75,3 @@ deliveries = Table(
     Column("reference", Text),  # of the receipt, where somebody gave one
     Index(None, "delivered_at"),
 )
-
