@@ -26,11 +26,12 @@ class Action(enum.StrEnum):
 
     SUBMIT_FILE = "submit an ADT file"
     WITHDRAW_FILE = "withdraw an ADT file"
-    APPROVE_FILE = "approve or reject an ADT file"
-    DELIVER_FILE = "deliver an ADT file"
-    ACKNOWLEDGE_FILE = "record that the DCC acknowledged an ADT file"
+    APPROVE_FILE = "approve or reject a file that is to be signed"
+    DELIVER_FILE = "deliver a signed file, or confirm that it was handed over"
+    ACKNOWLEDGE_FILE = "record that the DCC acknowledged a signed file"
     READ_FILES = "read ADT files"
     READ_MONITORING = "read thresholds, rates and incidents"
+    DECIDE_QUARANTINE = "propose to release or delete quarantined requests, and confirm that they ended"
     CLOSE_INCIDENT = "close a candidate incident"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"
@@ -51,6 +52,7 @@ PERMISSIONS: Final = MappingProxyType(
         Action.ACKNOWLEDGE_FILE: frozenset({Role.OPERATOR, Role.SUBMITTER}),
         Action.READ_FILES: _PEOPLE,
         Action.READ_MONITORING: _PEOPLE,
+        Action.DECIDE_QUARANTINE: frozenset({Role.ANALYST, Role.OPERATOR}),
         Action.CLOSE_INCIDENT: frozenset({Role.ANALYST}),
         Action.READ_AUDIT: _PEOPLE,
         Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),

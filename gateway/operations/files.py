@@ -194,6 +194,10 @@ class Files:
     async def withdraw(self, person: Person, file_id: int, reason: str) -> StoredFile:
         """Withdraw one's own file before it is signed, with a reason."""
         person.require(Action.WITHDRAW_FILE)
+        return await self.take_back(person, file_id, reason)
+
+    async def take_back(self, person: Person, file_id: int, reason: str) -> StoredFile:
+        """Withdraw one's own file of any kind, once it is known that *person* may withdraw such files."""
         allowed = (FileState.SUBMITTED, FileState.APPROVED)
         return await self._end(person, file_id, reason, FileState.WITHDRAWN, allowed)
 
