@@ -13,6 +13,7 @@ import structlog
 from gateway import systemd, tasks
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
+from gateway.delivery.opened import open_way
 from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -104,7 +105,8 @@ class Parts:
         self._folding = Folding(
             database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
         )
-        self._delivery = Delivery(database, settings.delivery_folder, clock, live)
+        way = open_way(settings.delivery, settings.delivery_folder)
+        self._delivery = Delivery(database, way, clock, live, settings.delivery.retry_seconds)
         ring = self._delivery.ring
         self._signing = Signing(
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.channel_settings import Alerts
+from gateway.delivery_settings import Delivery, Quarantine
 from gateway.errors import SettingsError
 from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.origin import Origin, origins
@@ -156,6 +157,8 @@ class Settings(BaseSettings):
     adt_files: AdtFiles = AdtFiles()
     forecast: Forecast = Forecast()
     silence: Silence = Silence()
+    quarantine: Quarantine = Quarantine()
+    delivery: Delivery = Delivery()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)

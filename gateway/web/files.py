@@ -187,7 +187,7 @@ async def sign_and_deliver(services: Services, number: int) -> StoredFile:
         msg = f"ADT file {number} is approved and on record, but not signed yet: {error.message}"
         remedy = f"{error.remedy} It is signed by itself once the token works, or when it is approved again."
         raise TokenUnavailable(error.code, msg, remedy) from error
-    return await services.delivery.deliver(file.id) if file.state is FileState.SIGNED else file
+    return await services.delivery.soon(file) if file.state is FileState.SIGNED else file
 
 
 async def reject(request: web.Request) -> web.Response:
