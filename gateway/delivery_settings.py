@@ -72,8 +72,9 @@ class Delivery(Section):
 class Quarantine(Section):
     """Decisions on quarantined requests."""
 
-    profile: Path = Field(
-        Path("profiles/exit-quarantine-1.toml"), description="Profile of the Exit Quarantine file."
+    profile: Path | None = Field(
+        None,
+        description="Profile of the Exit Quarantine file; empty for `exit-quarantine-1.toml` beside `adt_files.profile`.",
     )
     wait_seconds: int = Field(
         14_400,

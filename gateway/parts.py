@@ -13,7 +13,7 @@ import structlog
 from gateway import systemd, tasks
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
-from gateway.delivery.opened import open_way
+from gateway.deciding import Deciding
 from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -29,7 +29,6 @@ from gateway.live import Live
 from gateway.mqtt import Broker
 from gateway.operations.adt_drop_folder import adt_drop_folder
 from gateway.operations.backtests import Backtests
-from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
@@ -105,9 +104,8 @@ class Parts:
         self._folding = Folding(
             database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
         )
-        way = open_way(settings.delivery, settings.delivery_folder)
-        self._delivery = Delivery(database, way, clock, live, settings.delivery.retry_seconds)
-        ring = self._delivery.ring
+        self._deciding = Deciding(settings, database, clock, live)
+        ring = self._deciding.delivery.ring
         self._signing = Signing(
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
@@ -142,7 +140,8 @@ class Parts:
             reviews=reviews,
             backtests=self._backtests,
             signing=self._signing,
-            delivery=self._delivery,
+            delivery=self._deciding.delivery,
+            decisions=self._deciding.decisions(files),
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
@@ -209,7 +208,6 @@ class Parts:
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
-                tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
             running += self._start_sources(group) + self._start_watches(group)
             reload.also(self._reload)
@@ -251,7 +249,7 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= self._soc.work()
+        work |= self._soc.work() | self._deciding.work()
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:

@@ -227,6 +227,11 @@ class Settings(BaseSettings):
         return self.store.url or f"sqlite+aiosqlite:///{self.data_directory / 'gateway.sqlite'}"
 
     @property
+    def exit_profile(self) -> Path:
+        """The profile that Exit Quarantine files are written by."""
+        return self.quarantine.profile or self.adt_files.profile.with_name("exit-quarantine-1.toml")
+
+    @property
     def delivery_folder(self) -> Path:
         """Where signed files go."""
         return self.adt_files.delivery_folder or self.data_directory / "delivered"

@@ -118,9 +118,9 @@ class _Upload:
     async def _write(self, part: str, data: bytes) -> int:
         """Write what is missing; return after how many bytes an earlier attempt goes on."""
         start = await self._size(part) or 0
-        if start > len(data):
-            start = 0
-        elif start and self._reads_back and await self._read(part, start) != data[:start]:
+        if start > len(data) or (
+            start and self._reads_back and await self._read(part, start) != data[:start]
+        ):
             start = 0
         async with asyncio.timeout(self._seconds):
             file = await self._sftp.open(part, "r+b" if start else "wb", encoding=None)

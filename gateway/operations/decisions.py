@@ -16,7 +16,7 @@ from gateway.access import Action, Person
 from gateway.audit.record import Entry
 from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
-from gateway.errors import Conflict, InvalidInput
+from gateway.errors import Conflict, InvalidInput, SettingsError, Unavailable
 from gateway.live import Live
 from gateway.operations.decision_ends import confirm_ended
 from gateway.operations.exit_rules import ExitRules
@@ -82,13 +82,26 @@ class Decisions:
     """What people do with decisions, beside what they do with any file. Each step is on record with what it changes."""
 
     def __init__(
-        self, database: Database, files: Files, rules: ExitRules, clock: Clock, live: Live | None = None
+        self,
+        database: Database,
+        files: Files,
+        rules: ExitRules | SettingsError,
+        clock: Clock,
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._files = files
-        self.rules = rules
+        self._rules = rules
         self._clock = clock
         self._live = live or Live()
+
+    @property
+    def rules(self) -> ExitRules:
+        """The profile of new files; raises `Unavailable` where it could not be used when the daemon started."""
+        if isinstance(self._rules, SettingsError):
+            remedy = f"{self._rules.remedy} Restart the daemon then."
+            raise Unavailable(self._rules.code, self._rules.message, remedy)
+        return self._rules
 
     async def covered(self, person: Person, chosen: Chosen) -> Covered:
         """Return what a proposal of *chosen* would decide on now."""

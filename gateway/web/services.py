@@ -12,6 +12,7 @@ from gateway.ingest.receive import Receiver
 from gateway.live import Live
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
+from gateway.operations.decisions import Decisions
 from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
@@ -44,6 +45,7 @@ class Services:
     backtests: Backtests
     signing: Signing
     delivery: Delivery
+    decisions: Decisions
     in_force: InForce
     counting: Counting
     incidents: Incidents

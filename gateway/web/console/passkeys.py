@@ -83,7 +83,7 @@ async def approve(visit: Visit) -> web.StreamResponse:
     file = await _passkeys(visit).approve(visit.session, number, form.raw("nonce"), form.raw("answer"))
     if file.approved_by != visit.person.name:
         raise Conflict("adt_file_state", f"{file.approved_by} approved it", "Look at the file's page.")
-    file = await sign_and_deliver(visit.services, file.id)
+    file = await sign_and_deliver(visit.services, file)
     return visit.go(f"/files/{file.id}", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
 
 
