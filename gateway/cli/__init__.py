@@ -34,6 +34,7 @@ VERBS: Final = {
     "replay": ("gateway.cli.replay:replay", "Send DUIS requests from files to the daemon."),
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
     "incidents": ("gateway.cli.monitoring:incidents", "List, show or close candidate incidents."),
+    "quarantine": ("gateway.cli.quarantine:quarantine", "Decide on requests that the DCC holds."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }
 """Every verb: where it is, and what the list of verbs says of it."""
