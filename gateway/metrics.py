@@ -55,6 +55,36 @@ MISPLACED: Final = Counter(
     ["placement"],
     registry=REGISTRY,
 )
+DCC_MESSAGES: Final = Counter(
+    "adt_gateway_dcc_messages",
+    "Messages of the DCC, by kind (quarantine, alert, answer, device_alert) and by what their signature is worth: "
+    "verified, unsigned, wrong, unknown_signer, unchecked.",
+    ["kind", "trust"],
+    registry=REGISTRY,
+)
+DCC_ALERTS: Final = Counter(
+    "adt_gateway_dcc_alerts",
+    "Alerts of the DCC that are believed, by code; a throttled one counts for as many as it stands for.",
+    ["code"],
+    registry=REGISTRY,
+)
+DCC_REFUSED: Final = Counter(
+    "adt_gateway_dcc_refused",
+    "Messages of the DCC that could not be read, by code.",
+    ["code"],
+    registry=REGISTRY,
+)
+DCC_NOT_KEPT: Final = Counter(
+    "adt_gateway_dcc_not_kept",
+    "Alerts that are not believed and were not kept, because there are too many of them.",
+    registry=REGISTRY,
+)
+QUARANTINED: Final = Counter(
+    "adt_gateway_quarantined",
+    "Requests that the DCC holds, by breach and by what our own count says of them.",
+    ["breach", "matched"],
+    registry=REGISTRY,
+)
 QUEUED: Final = Gauge(
     "adt_gateway_queued_communications", "Communications that wait for their commit.", registry=REGISTRY
 )

@@ -13,6 +13,7 @@ import structlog
 from gateway import systemd, tasks
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
+from gateway.dcc import DccParts
 from gateway.deciding import Deciding
 from gateway.errors import GatewayError
 from gateway.health import Health
@@ -44,7 +45,7 @@ from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
-from gateway.settings import Settings
+from gateway.settings import Mqtt, Settings
 from gateway.sight import Sight
 from gateway.soc import Soc
 from gateway.store.database import Database
@@ -81,11 +82,7 @@ class Parts:
         self._clock = clock
         self._rules = rules
         self.health = Health()
-        self._broker = (
-            Broker(settings.mqtt, settings.instance, self._on_message, self._on_connected)
-            if settings.mqtt
-            else None
-        )
+        self._broker = self._connect(settings.mqtt) if settings.mqtt else None
         live = Live()
         self._soc = Soc(settings, database, self._broker, live, clock)
         self._conditions = self._soc.conditions
@@ -102,8 +99,10 @@ class Parts:
         folder, dropped = settings.ingest.drop_folder, self._receivers["drop_folder"]
         self._drop_folder = DropFolder(folder, dropped, self.health, clock) if folder else None
         self._folding = Folding(
-            database, self._counting, horizon, settings.history.days, clock, self._unfinished_since
+            *(database, self._counting, horizon, settings.history.days, clock, self._unfinished_since),
+            sent_seconds=settings.dcc.sent_seconds,
         )
+        self._dcc = DccParts(settings, database, self._conditions, rules, clock)
         self._deciding = Deciding(settings, database, clock, live)
         ring = self._deciding.delivery.ring
         self._signing = Signing(
@@ -152,6 +151,8 @@ class Parts:
             broadcast=self._broadcast,
             adaptor=self._adaptor,
             channels=self._soc.channels,
+            dcc_inbox=self._dcc.inbox,
+            quarantine=self._dcc.quarantine,
         )
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
@@ -189,8 +190,15 @@ class Parts:
             self._retained.connected()
         self._soc.retry(MqttChannel.name)
 
-    async def _on_message(self, payload: bytes) -> None:
+    def _connect(self, mqtt: Mqtt) -> Broker:
+        taken = {mqtt.requests_topic: self._on_request, mqtt.alerts_topic: self._on_dcc_message}
+        return Broker(mqtt, self._settings.instance, taken, self._on_connected)
+
+    async def _on_request(self, payload: bytes) -> None:
         await self._receivers["mqtt"].message(payload)
+
+    async def _on_dcc_message(self, payload: bytes) -> None:
+        await self._dcc.inbox.message(payload)
 
     async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""
@@ -249,13 +257,14 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= self._soc.work() | self._deciding.work()
+        work |= self._soc.work() | self._deciding.work() | {"dcc": self._dcc.inbox.run}
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:
         """Take what SIGHUP may change: the certificates of machines, and the files of our own."""
         self._entrance.authenticator.use_certificates(settings.client_certificates)
         self._looks.settings.take(settings)
+        self._dcc.take(settings.dcc)
         if self._tls:
             self._tls.take()
 

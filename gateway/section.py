@@ -52,6 +52,37 @@ class Http(Section):
         return self
 
 
+class Dcc(Section):
+    """What the DCC tells us."""
+
+    certificates_folder: Path | None = Field(
+        None,
+        description="Folder with the certificates (PEM) by which the DCC's signatures are checked; "
+        "without it no alert is believed.",
+    )
+    queue_limit: int = Field(
+        5000, ge=100, le=100_000, description="Messages of the DCC that may wait; above it senders get 503."
+    )
+    kept_unbelieved: int = Field(
+        10_000,
+        ge=0,
+        le=1_000_000,
+        description="Alerts that are kept though they are not believed; more are counted alone.",
+    )
+    sent_seconds: int = Field(
+        86_400,
+        ge=7200,
+        le=604_800,
+        description="How long it is remembered which requests left, to know those that the DCC holds.",
+    )
+    expected_seconds: int = Field(
+        3600,
+        ge=60,
+        le=86_400,
+        description="After a quarantine level was passed, how long until a missing quarantine of the DCC is shown as a difference.",
+    )
+
+
 class SessionSettings(Section):
     """How long somebody stays signed in to the console."""
 

@@ -23,6 +23,7 @@ from gateway.origin import Origin, origins
 from gateway.section import (
     AdtFiles,
     ClientCertificate,
+    Dcc,
     Forecast,
     Forward,
     Http,
@@ -66,6 +67,7 @@ class Mqtt(Section):
     password_file: Path | None = Field(None, description="File with that user's password.")
     ca_file: Path | None = Field(None, description="PEM file to verify the broker with; turns TLS on.")
     requests_topic: str = Field("duis/requests", description="Where DUIS requests arrive.")
+    alerts_topic: str = Field("duis/alerts", description="Where responses and alerts of the DCC arrive.")
     rates_seconds: int = Field(
         10, ge=0, le=3600, description="How often counts that changed are published, retained; 0 for never."
     )
@@ -155,6 +157,7 @@ class Settings(BaseSettings):
     history: History = History()
     forward: Forward | None = Field(None, description="Without it no request is passed on.")
     adt_files: AdtFiles = AdtFiles()
+    dcc: Dcc = Dcc()
     forecast: Forecast = Forecast()
     silence: Silence = Silence()
     quarantine: Quarantine = Quarantine()
@@ -179,6 +182,13 @@ class Settings(BaseSettings):
     def _check_forward(self) -> Self:
         if self.forward and not self.forward.authenticate and not is_loopback(self.http.host):
             msg = "forward.authenticate: it may be false only where http.host is a loopback address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_topics(self) -> Self:
+        if self.mqtt and self.mqtt.alerts_topic == self.mqtt.requests_topic:
+            msg = "mqtt.alerts_topic: it may not be mqtt.requests_topic"
             raise ValueError(msg)
         return self
 

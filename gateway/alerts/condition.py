@@ -37,6 +37,7 @@ class News(msgspec.Struct, frozen=True):
     more: dict[str, int] = {}
     """Are added to earlier ones."""
     user_id: str = ""
+    level: str = WARNING
 
     @property
     def key(self) -> Key:
@@ -61,7 +62,7 @@ def combined(earlier: News, later: News) -> News:
 def news_facts(news: News) -> Condition:
     """Return what is known of a condition of which this is the first news."""
     return news.kind(
-        level=WARNING,
+        level=news.level,
         subject=news.subject,
         since=to_text(news.at),
         until=_text(news.until),

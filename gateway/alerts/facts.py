@@ -115,7 +115,24 @@ class TokenFails(ConditionFacts, frozen=True, tag="token"):
     """The token did not sign an approved file."""
 
 
-Condition = SourceSilent | QueueFull | ClockWrong | NoThresholds | NotCountable | TokenFails
+class DccQuarantine(ConditionFacts, frozen=True, tag="dcc_quarantine"):
+    """The DCC holds requests of ours."""
+
+
+class UnknownRequest(ConditionFacts, frozen=True, tag="unknown_request"):
+    """The DCC holds requests that we did not see leave."""
+
+
+Condition = (
+    SourceSilent
+    | QueueFull
+    | ClockWrong
+    | NoThresholds
+    | NotCountable
+    | TokenFails
+    | DccQuarantine
+    | UnknownRequest
+)
 """What is wrong other than a count."""
 
 Facts = BreachFacts | ForecastFacts | Condition

@@ -96,6 +96,24 @@ KIND_TEXTS: Final = MappingProxyType(
             "submitted the files that wait if they will be late.",
             "AdtGatewaySigningFails",
         ),
+        "dcc_quarantine": KindText(
+            "DCC quarantine",
+            "The DCC holds requests of ours and waits for a decision: release or delete.",
+            "at the first alert of the DCC for a User ID and quarantine event whose signature is verified",
+            "stays open until a person closes it; later requests of the same event add to it",
+            "Look under Quarantine which requests are held and whether our own count expected it. Find out "
+            "whether the traffic is meant before anything is released.",
+            "AdtGatewayDccQuarantine",
+        ),
+        "unknown_request": KindText(
+            "Held, and not seen leaving",
+            "The DCC holds requests under our User ID that we did not see leave.",
+            "the DCC holds a request that is not among those we saw leaving (`dcc.sent_seconds`)",
+            "each time at once: `until` is the last of them",
+            "Treat it as a compromise until shown otherwise: find out who sent them and by which way. Compare "
+            "with the adaptor's own log; do not release them.",
+            "AdtGatewayUnknownRequest",
+        ),
     }
 )
 """By kind, in the order of `KINDS`."""

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import repeat
 from operator import lshift, or_
 from typing import Final
@@ -26,8 +26,22 @@ def fingerprint(communication: Communication, seed: int) -> int:
     RequestID itself, exact; the upper are XXH3 of RequestID and class, keyed with a secret *seed*. Two different
     requests would have to share both, so a false duplicate is out of the question in practice.
     """
-    identity = f"{communication.communication_class._value_}{communication.request_id}"
-    return xxh3_64_intdigest(identity.encode(), seed) << _HALF | communication.counter
+    name = communication.communication_class._value_
+    return fingerprint_of(name, communication.request_id, communication.counter, seed)
+
+
+def fingerprint_of(communication_class: str, request_id: str, counter: int, seed: int) -> int:
+    """Return the fingerprint of the communication that would have this class and RequestID."""
+    return xxh3_64_intdigest(f"{communication_class}{request_id}".encode(), seed) << _HALF | counter
+
+
+def found_in(content: bytes, wanted: Collection[int]) -> set[int]:
+    """Return which of *wanted* are among the fingerprints that were `packed`, quickly where none is."""
+    halves = array("Q", content)
+    lower = halves[len(halves) // 2 :]
+    if {key & (2**_HALF - 1) for key in wanted}.isdisjoint(lower):
+        return set()
+    return set(wanted).intersection(unpacked(content))
 
 
 def packed(keys: Iterable[int]) -> bytes:

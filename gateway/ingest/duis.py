@@ -79,10 +79,7 @@ def communication(
 
     Raises IngestError: `request_id_malformed`, `service_reference_malformed`.
     """
-    matched = _REQUEST_ID.fullmatch(request_id)
-    if matched is None or (counter := int(matched[1])) > COUNTER_MAX:
-        raise _malformed("request_id", "RequestID", request_id, "originator:target:counter, two EUI-64s")
-    request_id = request_id.upper()
+    request_id, counter = read_request_id(request_id)
     reference, communication_class, devices = _service(command_variant, variant, classify, listed)
     return Communication(
         request_id,
@@ -95,6 +92,14 @@ def communication(
         communication_class,
         devices,
     )
+
+
+def read_request_id(text: str) -> tuple[str, int]:
+    """Return a RequestID in normal form, and its counter. Raises IngestError `request_id_malformed`."""
+    matched = _REQUEST_ID.fullmatch(text)
+    if matched is None or (counter := int(matched[1])) > COUNTER_MAX:
+        raise _malformed("request_id", "RequestID", text, "originator:target:counter, two EUI-64s")
+    return text.upper(), counter
 
 
 @functools.lru_cache(maxsize=4096)

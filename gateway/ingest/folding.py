@@ -78,12 +78,15 @@ class Folding:
         days: int,
         clock: Clock,
         unfinished_since: Callable[[], float] = lambda: math.inf,
+        sent_seconds: int = 0,
     ) -> None:
         self._database = database
         self._counting = counting
         # The windows by the second need the seconds of an hour, the memory of what was counted its keys.
         windows = SECOND_RESOLUTION_LIMIT + 2 * LATENESS
-        self._digest_seconds = max(windows, kept_seconds(deduplication_seconds) + 2 * FOLD_SECONDS)
+        # What the DCC holds is looked up among what was seen leaving, by the same keys.
+        known = kept_seconds(deduplication_seconds) + 2 * FOLD_SECONDS
+        self._digest_seconds = max(windows, known, sent_seconds)
         self._days = days
         self._clock = clock
         self._unfinished_since = unfinished_since

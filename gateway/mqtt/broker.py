@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import aiomqtt
@@ -41,11 +41,15 @@ class Broker:
     """The connection to the broker; `run` is to be supervised, and connects anew each time."""
 
     def __init__(
-        self, settings: Mqtt, instance: str, on_request: Handler, on_connected: Callable[[], None]
+        self,
+        settings: Mqtt,
+        instance: str,
+        handlers: Mapping[str, Handler],
+        on_connected: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._root = f"adt-gateway/{instance}"
-        self._on_request = on_request
+        self._handlers = handlers
         self._on_connected = on_connected
         self._connection: Connection | None = None
         self._down = NOT_CONNECTED
@@ -116,8 +120,8 @@ class Broker:
         connection, inflow = Connection(client), Inflow(client)
         async with client:
             try:
-                await connection.subscribe(self._settings.requests_topic)
                 self._refused.clear()
+                await self._subscribe(connection)
                 self._connection = connection
                 await self._say_online()
                 self._on_connected()
@@ -126,6 +130,17 @@ class Broker:
             finally:
                 self._connection = None
                 await self._say_goodbye(connection)
+
+    async def _subscribe(self, connection: Connection) -> None:
+        """Subscribe to every topic; requests are counted though the broker refuses the others."""
+        for topic in self._handlers:
+            try:
+                await connection.subscribe(topic)
+            except Unavailable as error:
+                if error.code != "broker_refused" or topic == self._settings.requests_topic:
+                    raise
+                self._refused[topic] = error.message
+                log.warning("topic_refused", topic=topic, error=error.message)
 
     async def _say_online(self) -> None:
         """Set the status; where that is refused, requests are counted all the same."""
@@ -181,5 +196,13 @@ class Broker:
         async with asyncio.TaskGroup() as group:
             tasks.start(group, "mqtt-acknowledge", acknowledge())
             async for message in client.messages:
-                task = tasks.start(group, "mqtt-message", self._on_request(message.payload))
+                task = tasks.start(group, "mqtt-message", self._handle(message))
                 await handled.put((message, len(message.payload), task))
+
+    async def _handle(self, message: aiomqtt.Message) -> None:
+        for topic, handler in self._handlers.items():
+            if message.topic.matches(topic):
+                await handler(message.payload)
+                return
+        # Of a subscription of before the settings changed, which the broker still remembers.
+        log.warning("message_of_no_topic", topic=str(message.topic)[:200])

@@ -16,6 +16,7 @@ from gateway.store.incidents import IncidentState
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
+from gateway.web.queries import asked_number
 from gateway.web.services import SERVICES
 from gateway.web.shapes import Rates, Records, ShownRecord, ShownThreshold, Thresholds
 from thresholds.instant import format_instant
@@ -36,15 +37,6 @@ async def service_requests(request: web.Request) -> web.Response:
         taken = await receiver.request(await read_body(request, DOCUMENT_MAX_BYTES))
         return json_answer(TakenLines(taken.accepted, taken.duplicate, []), status=202)
     raise web.HTTPUnsupportedMediaType(text="Send application/xml or application/x-ndjson.")
-
-
-def _number(request: web.Request, name: str, default: int, highest: int) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= highest):  # noqa: PLR2004
-        raise InvalidInput(
-            "query_malformed", f"{name} must be a number from 0 to {highest}", "Correct the address."
-        )
-    return int(text)
 
 
 def shown_threshold(threshold: Threshold) -> ShownThreshold:
@@ -91,7 +83,7 @@ async def incidents(request: web.Request) -> web.Response:
         raise InvalidInput(
             "query_malformed", f"kind must be one of {', '.join(KINDS)}", "Correct the address."
         )
-    limit = _number(request, "limit", 200, INCIDENT_LIMIT)
+    limit = asked_number(request, "limit", 200, INCIDENT_LIMIT)
     found = await request.app[SERVICES].incidents.newest(person, state, limit, kind)
     return json_answer({"incidents": [instants(incident) for incident in found]})
 
@@ -99,7 +91,7 @@ async def incidents(request: web.Request) -> web.Response:
 async def incident(request: web.Request) -> web.Response:
     """Show a candidate incident with the requests in excess (`?limit=` of them)."""
     person = await asker(request)
-    limit = _number(request, "limit", 100, INCIDENT_LIMIT)
+    limit = asked_number(request, "limit", 100, INCIDENT_LIMIT)
     found, count, excess = await request.app[SERVICES].incidents.get(person, path_number(request), limit)
     return json_answer(instants(found) | {"excess_count": count, "excess": excess})
 
@@ -130,8 +122,8 @@ async def audit(request: web.Request) -> web.Response:
     Octets that are no UTF-8 (somebody changed the row) are shown as U+FFFD: the record does not verify then.
     """
     (await asker(request)).require(Action.READ_AUDIT)
-    after = _number(request, "after", 0, 2**31)
-    limit = _number(request, "limit", PAGE, PAGE)
+    after = asked_number(request, "after", 0, 2**31)
+    limit = asked_number(request, "limit", PAGE, PAGE)
     found = await read_records(request.app[SERVICES].database, after, limit)
     return json_answer(
         Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash) for r in found])

@@ -3,8 +3,10 @@
 from typing import Final
 
 from gateway.access import Action
+from gateway.ingest.dcc.recorder import Recognised
 from gateway.ingest.receive import TakenLines
-from gateway.web import decision_routes, events, files, forward, health, history, monitoring
+from gateway.web import dcc, decision_routes, events, files, forward, health, history, monitoring
+from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11
 from gateway.web.files import Note
 from gateway.web.monitoring import CloseNote
 from gateway.web.route import Route
@@ -25,6 +27,7 @@ from gateway.web.shapes import (
 
 _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
+_DCC_ALERT: Final = "/api/v1/dcc-alerts/{number:[0-9]{1,10}}"
 _JSON: Final = "application/json"
 
 ROUTES: Final = (
@@ -36,6 +39,39 @@ ROUTES: Final = (
         202,
         "application/xml application/x-ndjson",
         answers=TakenLines,
+    ),
+    Route(
+        "POST",
+        "/api/v1/dcc-alerts",
+        dcc.take_alert,
+        Action.SEND_COMMUNICATIONS,
+        202,
+        "application/xml text/xml",
+        answers=Recognised,
+    ),
+    Route("GET", "/api/v1/dcc-alerts", dcc.alerts, Action.READ_MONITORING, answers=DccAlerts),
+    Route("GET", _DCC_ALERT, dcc.alert, Action.READ_MONITORING, answers=DccAlert),
+    Route("GET", "/api/v1/quarantined", dcc.quarantined, Action.READ_MONITORING, answers=QuarantinedRequests),
+    Route(
+        "GET",
+        "/api/v1/quarantine/differences",
+        dcc.differences,
+        Action.READ_MONITORING,
+        answers=ShownDifferences,
+    ),
+    Route(
+        "GET",
+        "/api/v1/performance-measures/pm-11",
+        dcc.pm11,
+        Action.READ_MONITORING,
+        answers=ShownPm11,
+    ),
+    Route(
+        "GET",
+        "/api/v1/performance-measures/pm-11.csv",
+        dcc.pm11_csv,
+        Action.READ_MONITORING,
+        answers="text/csv",
     ),
     Route(
         "POST",

@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.ingest.counting import Counting
+from gateway.ingest.dcc.inbox import DccInbox
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
 from gateway.operations.backtests import Backtests
@@ -22,6 +23,7 @@ from gateway.operations.in_force import InForce
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
+from gateway.operations.quarantine import Quarantine
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
 from gateway.store.database import Database
@@ -58,6 +60,8 @@ class Services:
     """Where requests are passed on to, where that is set."""
     channels: tuple[str, ...]
     """Names of the alert channels."""
+    dcc_inbox: DccInbox
+    quarantine: Quarantine
 
 
 SERVICES: Final = web.AppKey("services", Services)

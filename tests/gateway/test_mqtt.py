@@ -30,7 +30,7 @@ async def ignore(payload: bytes) -> None:
 
 
 def make(port: int, connected: asyncio.Event) -> Broker:
-    return Broker(Mqtt(host=HOST, port=port), "test", ignore, connected.set)
+    return Broker(Mqtt(host=HOST, port=port), "test", {"duis/requests": ignore}, connected.set)
 
 
 @asynccontextmanager
@@ -141,5 +141,5 @@ async def test_a_connection_that_ends_is_one_error_with_its_reason(mosquitto: Re
 
 async def test_a_password_file_that_is_missing_is_one_error_that_names_it(tmp_path: Path) -> None:
     settings = Mqtt(host=HOST, port=1, username="gateway", password_file=tmp_path / "none")
-    error = await failure(Broker(settings, "test", ignore, lambda: None))
+    error = await failure(Broker(settings, "test", {"duis/requests": ignore}, lambda: None))
     assert str(tmp_path / "none") in error.message

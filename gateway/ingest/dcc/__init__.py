@@ -1,0 +1,1 @@
+"""What the DCC tells us: DUIS Responses read, their signatures checked, and matched to what we saw leave."""

@@ -1,0 +1,63 @@
+"""What is told of quarantine: pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gateway.alerts.condition import News
+from gateway.alerts.facts import DccQuarantine, UnknownRequest
+from gateway.clock import to_text
+from thresholds.model import Level
+
+NAMED: Final = 5
+"""RequestIDs that an incident names; the page of held requests has them all."""
+
+BREACH_WORDS: Final = {
+    "user_threshold": "above our own threshold",
+    "dcc_threshold": "above a threshold of the DCC",
+    "attribute_limits": "for a value outside limits",
+}
+
+
+OTHERS: Final = "others"
+"""Stands for the quarantine events that are too many for incidents of their own."""
+
+
+def event_subject(user: str, event: str) -> str:
+    """Return what the incident of a quarantine event is about."""
+    return f"{user}/{event}"
+
+
+def quarantine_news(user: str, event: str, counts: Mapping[str, int], breach: str, at: float) -> News:
+    """Return the news of one quarantine event: how many more requests are held, by what our count says of them."""
+    total = sum(counts.values())
+    figures: dict[str, int | str] = {"event_ref": event, "breach": breach}
+    return News(
+        DccQuarantine,
+        event_subject(user, event),
+        f"the DCC holds requests of {user} {BREACH_WORDS[breach]} (quarantine event {event})",
+        at,
+        figures=figures,
+        more={"requests": total} | dict(counts),
+        user_id=user,
+        level=Level.QUARANTINE,
+    )
+
+
+def unknown_news(user: str, request_ids: Sequence[str], since: int, now: float, *, foreign: bool) -> News:
+    """Return the news of requests that are held and that we did not see leave since second *since*."""
+    who = "a User ID that is none of ours" if foreign else "we did not see them leave"
+    figures: dict[str, int | str] = {
+        "request_ids": ", ".join(request_ids[:NAMED]),
+        "known_since": to_text(since),
+    }
+    return News(
+        UnknownRequest,
+        user,
+        f"the DCC holds requests of {user}: {who}",
+        now,
+        until=now,
+        figures=figures,
+        more={"requests": len(request_ids)},
+        user_id=user,
+        level=Level.QUARANTINE,
+    )

@@ -1,0 +1,116 @@
+"""Alerts of the DCC as kept: those that speak of quarantine, whether they are believed or not."""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import NotFound
+from gateway.store.dcc_schema import dcc_alerts
+
+
+class NewAlert(msgspec.Struct, frozen=True):
+    """An alert before it has its number."""
+
+    received_at_ms: int
+    source: str
+    trust: str
+    why: str
+    signer: str
+    response_id: str
+    responded_at_ms: int
+    alert_code: str
+    throttled_sequence: int | None
+    throttled_count: int | None
+    breach: str
+    request_id: str
+    event_ref: str
+    sha256: str
+    content: bytes
+
+
+class ListedAlert(msgspec.Struct, frozen=True):
+    """An alert without its bytes."""
+
+    id: int
+    received_at_ms: int
+    source: str
+    trust: str
+    why: str
+    signer: str
+    response_id: str
+    responded_at_ms: int
+    alert_code: str
+    throttled_sequence: int | None
+    throttled_count: int | None
+    breach: str
+    request_id: str
+    event_ref: str
+    sha256: str
+
+
+class AlertFilter(msgspec.Struct, frozen=True):
+    """Which alerts are wanted; empty for any."""
+
+    trust: str = ""
+    request_id: str = ""
+
+
+_LISTED = tuple(dcc_alerts.c[name] for name in ListedAlert.__struct_fields__)
+
+
+async def known_alerts(connection: AsyncConnection, sha256s: Collection[str]) -> set[str]:
+    """Return which of these messages are kept already."""
+    query = select(dcc_alerts.c.sha256).where(dcc_alerts.c.sha256.in_(sha256s))
+    return set((await connection.execute(query)).scalars())
+
+
+async def add_alerts(connection: AsyncConnection, alerts: Sequence[NewAlert]) -> dict[str, int]:
+    """Keep alerts of which none is kept already; return their numbers by SHA-256."""
+    if not alerts:
+        return {}
+    await connection.execute(insert(dcc_alerts), [msgspec.structs.asdict(alert) for alert in alerts])
+    query = select(dcc_alerts.c.sha256, dcc_alerts.c.id)
+    rows = await connection.execute(query.where(dcc_alerts.c.sha256.in_([alert.sha256 for alert in alerts])))
+    return {row.sha256: row.id for row in rows}
+
+
+async def count_unbelieved(connection: AsyncConnection) -> int:
+    """Return how many alerts are kept that are not believed."""
+    query = select(func.count()).select_from(dcc_alerts).where(dcc_alerts.c.trust != "verified")
+    return int((await connection.execute(query)).scalar_one())
+
+
+def _where(wanted: AlertFilter) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [dcc_alerts.c.id > 0]
+    if wanted.trust == "not_verified":
+        conditions.append(dcc_alerts.c.trust != "verified")
+    elif wanted.trust:
+        conditions.append(dcc_alerts.c.trust == wanted.trust)
+    if wanted.request_id:
+        conditions.append(dcc_alerts.c.request_id == wanted.request_id)
+    return and_(*conditions)
+
+
+async def count_alerts(connection: AsyncConnection, wanted: AlertFilter) -> int:
+    """Return how many alerts match."""
+    query = select(func.count()).select_from(dcc_alerts).where(_where(wanted))
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def find_alerts(
+    connection: AsyncConnection, wanted: AlertFilter, limit: int, skip: int = 0
+) -> list[ListedAlert]:
+    """Return up to *limit* alerts that match after the first *skip*, the newest first."""
+    query = select(*_LISTED).where(_where(wanted)).order_by(dcc_alerts.c.id.desc())
+    return [ListedAlert(*row) for row in await connection.execute(query.limit(limit).offset(skip))]
+
+
+async def get_alert(connection: AsyncConnection, number: int) -> tuple[ListedAlert, bytes]:
+    """Return an alert and its bytes as they came; raise `NotFound`."""
+    query = select(*_LISTED, dcc_alerts.c.content).where(dcc_alerts.c.id == number)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("alert_unknown", f"there is no alert of the DCC {number}", "List them: /quarantine.")
+    return ListedAlert(*row[:-1]), row[-1]

@@ -1,0 +1,161 @@
+"""Requests that the DCC holds, as it says in alerts that are believed."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import NotFound
+from gateway.store.dcc_schema import dcc_alerts, quarantined
+
+HELD: Final = "held"
+ENDED: Final = "ended"
+STATES: Final = (HELD, "decided", "released", "deleted", ENDED)
+MATCHES: Final = ("in_excess", "predicted", "not_predicted", "sent", "unknown")
+Identity = tuple[str, str]
+"""RequestID and event reference."""
+
+
+class NewHeld(msgspec.Struct, frozen=True):
+    """A request that is held, before it has its number."""
+
+    alert_id: int
+    user_id: str
+    device: str
+    request_id: str
+    event_ref: str
+    breach: str
+    alerts: int
+    notified_at_ms: int
+    received_at_ms: int
+    matched: str
+    sent_at_ms: int | None
+    sent_until_ms: int | None
+    communication_class: str | None
+    service_reference_variant: str | None
+    episode_id: int | None
+    incident_id: int | None = None
+
+
+class HeldRow(msgspec.Struct, frozen=True):
+    """A request that is or was held."""
+
+    id: int
+    alert_id: int
+    user_id: str
+    device: str
+    request_id: str
+    event_ref: str
+    breach: str
+    alerts: int
+    notified_at_ms: int
+    received_at_ms: int
+    matched: str
+    sent_at_ms: int | None
+    sent_until_ms: int | None
+    communication_class: str | None
+    service_reference_variant: str | None
+    episode_id: int | None
+    incident_id: int | None
+    answered_at_ms: int | None
+    answer_code: str | None
+    state: str
+    decision_id: int | None
+    ended_at: int | None
+
+
+class HeldFilter(msgspec.Struct, frozen=True):
+    """Which requests are wanted; empty for any."""
+
+    state: str = ""
+    user_id: str = ""
+    event_ref: str = ""
+    breach: str = ""
+    matched: str = ""
+    request_id: str = ""
+    alert_id: int = 0
+
+
+_COLUMNS: Final = tuple(quarantined.c[name] for name in HeldRow.__struct_fields__)
+
+
+async def known_held(connection: AsyncConnection, request_ids: Collection[str]) -> dict[Identity, int]:
+    """Return what is held, or was, of these requests: number by identity."""
+    query = select(quarantined.c.request_id, quarantined.c.event_ref, quarantined.c.id)
+    rows = await connection.execute(query.where(quarantined.c.request_id.in_(request_ids)))
+    return {(request_id, event_ref): number for request_id, event_ref, number in rows}
+
+
+async def add_held(connection: AsyncConnection, rows: Sequence[NewHeld]) -> None:
+    """Keep requests of which none is known yet."""
+    if rows:
+        values = [msgspec.structs.asdict(row) | {"state": HELD} for row in rows]
+        await connection.execute(insert(quarantined), values)
+
+
+async def add_repeats(connection: AsyncConnection, repeats: Mapping[int, int]) -> None:
+    """Add to each request for how many more alerts those stand that named it."""
+    for number, more in repeats.items():
+        change = update(quarantined).where(quarantined.c.id == number)
+        await connection.execute(change.values(alerts=quarantined.c.alerts + more))
+
+
+async def set_incident(connection: AsyncConnection, alert_ids: Iterable[int], incident_id: int) -> None:
+    """Keep to which incident the requests of these alerts belong."""
+    change = update(quarantined).where(quarantined.c.alert_id.in_(list(alert_ids)))
+    await connection.execute(change.values(incident_id=incident_id))
+
+
+async def note_answers(connection: AsyncConnection, answers: Mapping[str, tuple[int, str]]) -> int:
+    """Keep the DCC's answers (when it came, in milliseconds, and its code) to requests that were held.
+
+    Returns how many requests were answered. Whoever decides sees by it that a released request has ended.
+    """
+    query = select(quarantined.c.request_id).where(quarantined.c.request_id.in_(list(answers)))
+    found = set((await connection.execute(query)).scalars())
+    for request_id in found:
+        at, code = answers[request_id]
+        change = update(quarantined).where(quarantined.c.request_id == request_id)
+        await connection.execute(change.values(answered_at_ms=at, answer_code=code))
+    return len(found)
+
+
+def where(wanted: HeldFilter) -> ColumnElement[bool]:
+    """Hold for the requests that are wanted."""
+    asked = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value}
+    return and_(quarantined.c.id > 0, *(quarantined.c[name] == value for name, value in asked.items()))
+
+
+async def count_held(connection: AsyncConnection, wanted: HeldFilter) -> int:
+    """Return how many requests match."""
+    query = select(func.count()).select_from(quarantined).where(where(wanted))
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def find_held(
+    connection: AsyncConnection, wanted: HeldFilter, limit: int, skip: int = 0
+) -> list[HeldRow]:
+    """Return up to *limit* requests that match after the first *skip*, those that wait longest first."""
+    query = select(*_COLUMNS).where(where(wanted)).order_by(quarantined.c.received_at_ms, quarantined.c.id)
+    return [HeldRow(*row) for row in await connection.execute(query.limit(limit).offset(skip))]
+
+
+async def get_held(connection: AsyncConnection, number: int) -> HeldRow:
+    """Return one request; raise `NotFound`."""
+    row = (await connection.execute(select(*_COLUMNS).where(quarantined.c.id == number))).one_or_none()
+    if row is None:
+        raise NotFound("held_unknown", f"no request in quarantine has the number {number}", "List them.")
+    return HeldRow(*row)
+
+
+async def held_of_alert(connection: AsyncConnection, alert_id: int) -> HeldRow | None:
+    """Return the request that the alert of this number named, whether it was the first to or not."""
+    same = and_(
+        quarantined.c.request_id == dcc_alerts.c.request_id, quarantined.c.event_ref == dcc_alerts.c.event_ref
+    )
+    query = select(*_COLUMNS).join(dcc_alerts, same)
+    believed = and_(dcc_alerts.c.id == alert_id, dcc_alerts.c.trust == "verified")
+    row = (await connection.execute(query.where(believed))).one_or_none()
+    return HeldRow(*row) if row else None

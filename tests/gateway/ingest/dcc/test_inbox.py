@@ -1,0 +1,274 @@
+"""What the DCC says is on record once, matched to what left, and believed only where it is signed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.errors import Unavailable
+from gateway.ingest.dcc import inbox as module
+from gateway.ingest.dcc import recorder
+from gateway.ingest.dcc.checked import read_and_check
+from gateway.ingest.errors import IngestError
+from gateway.metrics import REGISTRY
+from gateway.store.audit_log import read_records
+from gateway.store.database import Database
+from tests.support.dcc import TestDcc, alert, answer, quarantine
+from tests.support.dcc_inbox import DCC, Inbox, numbers, running
+from tests.support.duis_messages import USER_ID, request_id
+from thresholds.model import CommunicationClass, Level
+
+
+@pytest_asyncio.fixture
+async def inbox(database: Database) -> AsyncIterator[Inbox]:
+    async with running(database) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def small(sqlite: Database) -> AsyncIterator[Inbox]:
+    """For rules in which the kind of store has no part."""
+    async with running(sqlite, kept_unbelieved=3, queue_limit=100) as found:
+        yield found
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_a_request_in_excess_is_matched_with_its_exact_time(inbox: Inbox) -> None:
+    await inbox.saw(1, 2)
+    await inbox.passed(2)
+    inbox.machine.wait(600)
+    (found,) = await inbox.held(2)
+    assert (found.kind, found.trust, found.matched, found.repeated) == (
+        "quarantine",
+        "verified",
+        "in_excess",
+        False,
+    )
+    (row,) = await inbox.rows()
+    assert row.sent_at_ms == row.sent_until_ms == inbox.machine() * 1000 - 600_000
+    assert (row.state, row.user_id, row.event_ref, row.alerts) == ("held", USER_ID, "42", 1)
+    assert row.episode_id is not None
+    ((incident, facts),) = await inbox.incidents("dcc_quarantine")
+    assert (incident.level, incident.user_id, row.incident_id) == ("quarantine", USER_ID, incident.id)
+    assert (facts.figures["requests"], facts.figures["in_excess"]) == (1, 1)
+
+
+async def test_a_request_beside_the_excess_and_one_without_any_are_told_apart(inbox: Inbox) -> None:
+    await inbox.saw(1)
+    inbox.machine.wait(100)
+    await inbox.passed(7)
+    await inbox.saw(2)
+    await inbox.passed(3, level=Level.WARNING)
+    found = await inbox.held(1, 2, 3)
+    assert [each.matched for each in found] == ["not_predicted", "predicted", "predicted"]
+    assert {row.service_reference_variant for row in await inbox.rows()} == {"4.1.1", None}
+
+
+async def test_a_request_of_earlier_is_found_in_the_digests_to_the_minute(inbox: Inbox) -> None:
+    await inbox.saw(1, 2)
+    inbox.machine.wait(40)
+    await inbox.saw(3, name=CommunicationClass.SPC)
+    await inbox.fold()
+    inbox.machine.wait(3000)
+    await inbox.saw(4)
+    await inbox.fold()
+    found = await inbox.held(1, 3, 4, 5)
+    assert [each.matched for each in found] == ["not_predicted"] * 3 + ["unknown"]
+    rows = {row.request_id: row for row in await inbox.rows()}
+    first = rows[request_id(1)]
+    start = int(inbox.machine() - 3040) * 1000
+    assert (first.sent_at_ms, first.sent_until_ms) == (start, start + 40_999)
+    assert rows[request_id(3)].communication_class == "SPC"
+
+
+async def test_a_value_outside_limits_says_nothing_of_counts(inbox: Inbox) -> None:
+    await inbox.saw(1)
+    (found,) = await inbox.held(1, breach="ADAttributeLimitsBreach")
+    assert (found.breach, found.matched) == ("attribute_limits", "sent")
+
+
+async def test_a_request_that_we_did_not_see_leave_is_an_incident_of_its_own(inbox: Inbox) -> None:
+    await inbox.held(666)
+    await inbox.held(667)
+    ((incident, facts),) = await inbox.incidents("unknown_request")
+    assert (incident.level, incident.user_id) == ("quarantine", USER_ID)
+    assert facts.figures["requests"] == 2
+    assert facts.until is not None
+    assert [row.matched for row in await inbox.rows()] == ["unknown", "unknown"]
+
+
+async def test_someone_elses_request_is_unknown_and_says_so(inbox: Inbox) -> None:
+    other = request_id(1, originator="90-B3-D5-1F-30-66-66-66")
+    (found,) = await inbox.take(DCC.sign(quarantine(other, at=inbox.machine())))
+    assert found.matched == "unknown"
+    ((incident, _),) = await inbox.incidents("unknown_request")
+    assert "none of ours" in incident.title
+
+
+async def test_the_same_alert_twice_is_once_on_record(inbox: Inbox) -> None:
+    data = inbox.alert(1)
+    together = await inbox.take(data, data)
+    later = await inbox.take(data)
+    assert [each.repeated for each in together + later] == [False, True, True]
+    (row,) = await inbox.rows()
+    assert row.alerts == 1
+    assert len(await inbox.alerts()) == 1
+    ((_, facts),) = await inbox.incidents("dcc_quarantine")
+    assert facts.figures["requests"] == 1
+
+
+async def test_another_alert_of_the_same_request_and_event_adds_to_it(inbox: Inbox) -> None:
+    await inbox.held(1)
+    inbox.machine.wait(1)
+    await inbox.take(DCC.sign(quarantine(request_id(1), count=30, at=inbox.machine())))
+    (row,) = await inbox.rows()
+    assert (row.alerts, len(await inbox.alerts())) == (31, 2)
+    assert row.received_at_ms == (inbox.machine() - 1) * 1000, "the first one tells when it was known"
+
+
+async def test_a_throttled_bundle_counts_for_as_many_as_it_stands_for(inbox: Inbox) -> None:
+    before = metric("adt_gateway_dcc_alerts_total", code="N46")
+    data = DCC.sign(quarantine(request_id(1), count=250, at=inbox.machine()))
+    await inbox.take(data)
+    await inbox.take(data)
+    (row,) = await inbox.rows()
+    assert row.alerts == 250
+    assert metric("adt_gateway_dcc_alerts_total", code="N46") - before == 250
+
+
+async def test_alerts_out_of_order_give_the_same_record(inbox: Inbox) -> None:
+    """An answer before the quarantine, events crossed, later numbers first."""
+    await inbox.saw(*range(10))
+    await inbox.take(DCC.sign(answer(request_id(3), at=inbox.machine())))
+    await inbox.held(9, 3, event=2)
+    await inbox.held(5, event=1)
+    await inbox.held(3, event=1)
+    assert numbers(await inbox.rows()) == [3, 3, 5, 9]
+    assert len(await inbox.incidents("dcc_quarantine")) == 2
+
+
+async def test_what_is_not_verified_is_kept_and_never_believed(inbox: Inbox) -> None:
+    await inbox.saw(1)
+    at = inbox.machine()
+    forged = TestDcc().sign(quarantine(request_id(1), at=at))
+    changed = inbox.alert(2).replace(b">42<", b">43<")
+    found = await inbox.take(quarantine(request_id(1), at=at), forged, changed)
+    assert [each.trust for each in found] == ["unsigned", "unknown_signer", "wrong"]
+    assert all(each.why and not each.matched for each in found)
+    assert {each.trust for each in await inbox.alerts()} == {"unsigned", "unknown_signer", "wrong"}
+    assert await inbox.rows() == []
+    assert await inbox.incidents("dcc_quarantine") == []
+    assert await inbox.incidents("unknown_request") == []
+
+
+async def test_an_unsigned_answer_ends_nothing_and_a_signed_one_is_noted(inbox: Inbox) -> None:
+    await inbox.held(1)
+    await inbox.take(answer(request_id(1), "E65", at=inbox.machine()))
+    assert (await inbox.rows())[0].answer_code is None
+    inbox.machine.wait(5)
+    await inbox.take(DCC.sign(answer(request_id(1), "I0", at=inbox.machine())))
+    (row,) = await inbox.rows()
+    assert (row.answer_code, row.answered_at_ms) == ("I0", inbox.machine() * 1000)
+
+
+async def test_other_alerts_are_counted_by_code_and_pass_by(small: Inbox) -> None:
+    labels = ("AD1", "other")
+    before = [metric("adt_gateway_dcc_alerts_total", code=code) for code in labels]
+    at = small.machine()
+    power = alert("<sr:PowerOutageEvent/>", code="AD1", at=at)
+    await small.take(DCC.sign(power), DCC.sign(alert("<sr:X/>", code="Q7", at=at)), power)
+    after = [metric("adt_gateway_dcc_alerts_total", code=code) for code in labels]
+    assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [1, 1]
+    assert await small.alerts() == []
+
+
+async def test_what_is_not_believed_cannot_fill_the_disk(small: Inbox) -> None:
+    before = metric("adt_gateway_dcc_not_kept_total")
+    await small.take(*(quarantine(request_id(n), at=small.machine()) for n in range(10)))
+    await small.take(quarantine(request_id(11), at=small.machine()))
+    assert len(await small.alerts()) == 3
+    assert metric("adt_gateway_dcc_not_kept_total") - before == 8
+    await small.held(1)
+    assert len(await small.rows()) == 1, "what is believed has its place all the same"
+
+
+async def test_one_that_cannot_be_read_does_not_stop_those_beside_it(small: Inbox) -> None:
+    hostile = [b"", b"<", b"\xff\xfe", b"<a/>", b"<!DOCTYPE a>" + quarantine(), DCC.sign(quarantine())[:-9]]
+    found = await asyncio.gather(
+        *(small.inbox.take(data, "http") for data in [*hostile, small.alert(1)]), return_exceptions=True
+    )
+    assert all(isinstance(each, IngestError) for each in found[:-1])
+    assert len(await small.rows()) == 1
+
+
+async def test_a_fault_that_nobody_foresaw_does_not_stop_those_beside_it(
+    small: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = read_and_check
+
+    def broken(message: Any, certificates: Any) -> Any:
+        if b"poison" in message.data:
+            msg = "nobody foresaw this"
+            raise RuntimeError(msg)
+        return true(message, certificates)
+
+    monkeypatch.setattr(module, "read_and_check", broken)
+    found = await asyncio.gather(
+        *(small.inbox.take(data, "mqtt") for data in (b"poison", small.alert(1))), return_exceptions=True
+    )
+    assert isinstance(found[0], IngestError)
+    assert len(await small.rows()) == 1
+
+
+async def test_a_full_queue_refuses_and_loses_nothing_that_was_taken(small: Inbox) -> None:
+    data = [small.alert(number) for number in range(300)]
+    found = await asyncio.gather(*(small.inbox.take(each, "http") for each in data), return_exceptions=True)
+    refused = [each for each in found if isinstance(each, Unavailable)]
+    assert {each.code for each in refused} == {"queue_full"}
+    assert len(refused) == 200
+    assert len(await small.rows()) == 100
+    await small.take(*data[100:200])
+    assert len(await small.rows()) == 200, "there is room again"
+
+
+async def test_a_store_that_is_away_is_told_and_the_same_message_may_come_again(
+    small: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("store_unavailable", "it is away", "Wait.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder, "append_record", away)
+        with pytest.raises(Unavailable):
+            await small.held(1)
+    assert await small.rows() == []
+    assert await small.incidents("dcc_quarantine") == []
+    (found,) = await small.held(1)
+    assert not found.repeated
+    assert len(await small.rows()) == 1
+
+
+async def test_a_flood_of_events_shares_an_incident_past_a_number(
+    small: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "EVENTS", 3)
+    for event in range(8):
+        await small.held(event, event=event)
+    subjects = sorted(each.subject for _, each in await small.incidents("dcc_quarantine"))
+    assert subjects == [f"{USER_ID}/0", f"{USER_ID}/1", f"{USER_ID}/2", f"{USER_ID}/others"]
+    small.machine.wait(recorder.EVENTS_SECONDS)
+    await small.held(99, event=99)
+    assert len(await small.incidents("dcc_quarantine")) == 5
+    assert None not in {row.incident_id for row in await small.rows()}
+
+
+async def test_each_group_is_in_the_audit_chain(small: Inbox) -> None:
+    await small.held(1, 2)
+    await small.take(quarantine(at=small.machine()))
+    records = await read_records(small.database, 0, 100, recorder.SUBJECT)
+    assert sum(record.body.count(b"sha256_of_hashes") for record in records) == len(records) > 0

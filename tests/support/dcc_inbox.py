@@ -1,0 +1,143 @@
+"""An inbox for the DCC's messages on a store, and what the gateway saw leave before."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from gateway import tasks
+from gateway.alerts.facts import ConditionFacts, decode_facts
+from gateway.ingest.dcc.inbox import DccInbox
+from gateway.ingest.dcc.recorder import DccRecorder, Recognised
+from gateway.ingest.fold import Fold, KindNumbers
+from gateway.store.database import Database
+from gateway.store.dcc_alerts import AlertFilter, ListedAlert, find_alerts
+from gateway.store.digests import add_digest, read_folded, read_kinds
+from gateway.store.episodes import add_excess, open_episode
+from gateway.store.incidents import StoredIncident, list_incidents
+from gateway.store.journal import Observation, read_journal
+from gateway.store.journal_writer import DatabaseJournalWriter
+from gateway.store.quarantined import HeldFilter, HeldRow, find_held
+from tests.support.dcc import TestDcc, quarantine
+from tests.support.duis_messages import USER_ID, request_id
+from tests.support.rows import open_incident
+from tests.support.traffic import communication
+from tests.support.watching import START, Machine, make_conditions
+from thresholds.breach import EpisodeId
+from thresholds.model import Alignment, CommunicationClass, Level, ThresholdKey, UserId
+
+DCC: Final = TestDcc()
+SENT_SECONDS: Final = 86_400
+
+
+class Inbox:
+    """Takes messages as the daemon does; the clock stands still until it is moved."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        queue_limit: int = 5000,
+        kept_unbelieved: int = 100,
+        ours: Collection[str] = (USER_ID,),
+    ) -> None:
+        self.database = database
+        self.machine = Machine()
+        conditions = make_conditions(database, self.machine)
+        bounds = SENT_SECONDS, kept_unbelieved
+        recorder = DccRecorder(database, conditions, lambda: ours, *bounds, self.machine)
+        self.inbox = DccInbox(recorder, lambda: (DCC.certificate,), queue_limit, self.machine)
+
+    async def take(self, *messages: bytes) -> list[Recognised]:
+        """Hand in messages side by side."""
+        return await asyncio.gather(*(self.inbox.take(data, "http") for data in messages))
+
+    async def held(
+        self, *numbers: int, event: int = 42, breach: str = "ADUserThresholdBreach"
+    ) -> list[Recognised]:
+        """Hand in a signed alert for each request of these numbers."""
+        return await self.take(*(self.alert(number, event, breach) for number in numbers))
+
+    def alert(self, number: int, event: int = 42, breach: str = "ADUserThresholdBreach") -> bytes:
+        """Return a signed alert of now."""
+        return DCC.sign(quarantine(request_id(number), event, breach=breach, at=self.machine()))
+
+    async def saw(self, *numbers: int, name: CommunicationClass = CommunicationClass.SR) -> None:
+        """Journal requests that leave now."""
+        now = int(self.machine())
+        await DatabaseJournalWriter(self.database).append([self.observation(n, name) for n in numbers], now)
+
+    def observation(self, number: int, name: CommunicationClass = CommunicationClass.SR) -> Observation:
+        """Return a request that leaves now."""
+        now_ms = int(self.machine() * 1000)
+        sent = msgspec.structs.replace(
+            communication(communication_class=name, user=UserId(USER_ID)),
+            counter=number,
+            request_id=request_id(number),
+        )
+        return Observation(sent, now_ms, now_ms)
+
+    async def fold(self) -> None:
+        """Put all that is journalled into one digest, as is done after a minute."""
+        async with self.database.read() as connection:
+            folded, known = await read_folded(connection), await read_kinds(connection)
+        fold = Fold(folded.seed, folded.history_until)
+        fold.add([row async for row in read_journal(self.database, folded.journal_id)])
+        numbers = KindNumbers(known, ())
+        async with self.database.write() as connection:
+            await add_digest(connection, fold.digest(numbers), numbers.new)
+
+    async def passed(self, *above: int, level: Level = Level.QUARANTINE) -> None:
+        """Record that a level was passed now, and requests above it."""
+        key = ThresholdKey(UserId(USER_ID), "SR", "4.1.1", 3600, Alignment.ROLLING)
+        episode = EpisodeId(key, level, int(self.machine()))
+        async with self.database.write() as connection:
+            incident = await open_incident(connection, level=str(level), user_id=USER_ID)
+            await open_episode(connection, episode, incident)
+            await add_excess(connection, [(episode, self.observation(number)) for number in above])
+
+    async def rows(self) -> list[HeldRow]:
+        """Return the requests that are held."""
+        async with self.database.read() as connection:
+            return await find_held(connection, HeldFilter(), 1000)
+
+    async def alerts(self) -> list[ListedAlert]:
+        """Return the alerts that are kept, the newest first."""
+        async with self.database.read() as connection:
+            return await find_alerts(connection, AlertFilter(), 1000)
+
+    async def incidents(self, kind: str) -> list[tuple[StoredIncident, ConditionFacts]]:
+        """Return the incidents of a kind with what is known of them."""
+        async with self.database.read() as connection:
+            found = await list_incidents(connection, None, 1000, kind)
+        return [(each, _condition(each)) for each in found]
+
+
+def _condition(incident: StoredIncident) -> ConditionFacts:
+    facts = decode_facts(incident.detail)
+    assert isinstance(facts, ConditionFacts)
+    return facts
+
+
+@asynccontextmanager
+async def running(
+    database: Database, *, queue_limit: int = 5000, kept_unbelieved: int = 100
+) -> AsyncIterator[Inbox]:
+    """Run an inbox."""
+    inbox = Inbox(database, queue_limit=queue_limit, kept_unbelieved=kept_unbelieved)
+    async with asyncio.TaskGroup() as group:
+        task = tasks.start(group, "dcc", inbox.inbox.run())
+        try:
+            yield inbox
+        finally:
+            task.cancel()
+
+
+def numbers(rows: Sequence[HeldRow]) -> list[int]:
+    """Return the counters of the requests."""
+    return sorted(int(row.request_id.rpartition(":")[2]) for row in rows)
+
+
+__all__ = ["DCC", "START", "Inbox", "numbers", "running"]
