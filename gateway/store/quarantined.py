@@ -78,6 +78,14 @@ class HeldFilter(msgspec.Struct, frozen=True):
     alert_id: int = 0
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """An answer of the DCC to a request, with its own time and when it came here (milliseconds)."""
+
+    responded_at_ms: int
+    received_at_ms: int
+    code: str
+
+
 _COLUMNS: Final = tuple(quarantined.c[name] for name in HeldRow.__struct_fields__)
 
 
@@ -108,18 +116,24 @@ async def set_incident(connection: AsyncConnection, alert_ids: Iterable[int], in
     await connection.execute(change.values(incident_id=incident_id))
 
 
-async def note_answers(connection: AsyncConnection, answers: Mapping[str, tuple[int, str]]) -> int:
-    """Keep the DCC's answers (when it came, in milliseconds, and its code) to requests that were held.
+async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer]) -> int:
+    """Keep the DCC's answers to requests that were held when it answered; return to how many.
 
-    Returns how many requests were answered. Whoever decides sees by it that a released request has ended.
+    Whoever decides sees by it that a released request has ended. An answer of before (a Pre-Command that a
+    Transform got under the same RequestID) says nothing of it: the DCC's own times tell.
     """
-    query = select(quarantined.c.request_id).where(quarantined.c.request_id.in_(list(answers)))
-    found = set((await connection.execute(query)).scalars())
-    for request_id in found:
-        at, code = answers[request_id]
-        change = update(quarantined).where(quarantined.c.request_id == request_id)
-        await connection.execute(change.values(answered_at_ms=at, answer_code=code))
-    return len(found)
+    columns = quarantined.c.id, quarantined.c.request_id, quarantined.c.notified_at_ms
+    query = select(*columns).where(quarantined.c.request_id.in_(list(answers)))
+    noted = 0
+    for number, request_id, notified in (await connection.execute(query)).all():
+        answer = answers[request_id]
+        if answer.responded_at_ms <= notified:
+            continue
+        change = update(quarantined).where(quarantined.c.id == number)
+        values = {"answered_at_ms": answer.received_at_ms, "answer_code": answer.code}
+        await connection.execute(change.values(**values))
+        noted += 1
+    return noted
 
 
 def where(wanted: HeldFilter) -> ColumnElement[bool]:

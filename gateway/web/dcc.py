@@ -1,5 +1,6 @@
 """The DCC's messages in; held requests, DSP PM 11 and differences of thresholds out."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
@@ -115,7 +116,11 @@ async def pm11_csv(request: web.Request) -> web.StreamResponse:
     person = await asker(request)
     quarantine = request.app[SERVICES].quarantine
     month = request.query.get("month") or quarantine.this_month()
-    parts = quarantine.pm11_csv(person, month)
+    return await send_pm11(request, quarantine.pm11_csv(person, month), month)
+
+
+async def send_pm11(request: web.Request, parts: AsyncIterator[bytes], month: str) -> web.StreamResponse:
+    """Send *parts* of CSV; what is wrong with the month is told before the first."""
     first = await anext(parts)
     response = web.StreamResponse(
         headers={

@@ -32,6 +32,12 @@ ALLOWED: Final = {
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
     ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
+    ("GET", "/quarantine"): EVERYBODY,
+    ("GET", "/quarantine/alerts"): EVERYBODY,
+    ("GET", "/quarantine/alerts/{number}"): EVERYBODY,
+    ("GET", "/quarantine/differences"): EVERYBODY,
+    ("GET", "/quarantine/pm-11"): EVERYBODY,
+    ("GET", "/quarantine/pm-11/requests.csv"): EVERYBODY,
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
     ("GET", "/audit/chain.jsonl"): EVERYBODY,
@@ -65,7 +71,7 @@ ALLOWED: Final = {
     ("POST", "/logout"): EVERYBODY,
 }
 """Who may use each page, written down a second time."""
-DOWNLOADS: Final = {"/audit/chain.jsonl"}
+DOWNLOADS: Final = {"/audit/chain.jsonl", "/quarantine/pm-11/requests.csv"}
 """What is no page once it is allowed."""
 
 PEOPLE_ROLES: Final = [role for role in Role if role is not Role.ADAPTOR]

@@ -26,6 +26,13 @@ DECIDERS: Final = frozenset({Role.ANALYST, Role.OPERATOR})
 ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/service-requests"): frozenset({Role.ADAPTOR}),
     ("post", "/duis/{path}"): frozenset({Role.ADAPTOR}),
+    ("post", "/api/v1/dcc-alerts"): frozenset({Role.ADAPTOR}),
+    ("get", "/api/v1/dcc-alerts"): EVERYBODY,
+    ("get", "/api/v1/dcc-alerts/{number}"): EVERYBODY,
+    ("get", "/api/v1/quarantined"): EVERYBODY,
+    ("get", "/api/v1/quarantine/differences"): EVERYBODY,
+    ("get", "/api/v1/performance-measures/pm-11"): EVERYBODY,
+    ("get", "/api/v1/performance-measures/pm-11.csv"): EVERYBODY,
     ("post", "/api/v1/adt-files"): frozenset({Role.SUBMITTER}),
     ("get", "/api/v1/adt-files"): EVERYBODY,
     ("get", "/api/v1/adt-files/{number}"): EVERYBODY,

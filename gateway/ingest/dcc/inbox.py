@@ -47,8 +47,8 @@ class DccInbox:
         self._waiting = 0
         self._bytes = 0
 
-    async def take(self, data: bytes, source: str) -> Recognised:
-        """Record one message; return after the commit.
+    async def take(self, data: bytes, source: str, received_at_ms: int | None = None) -> Recognised:
+        """Record one message, received now unless it is said when; return after the commit.
 
         Raises `IngestError` where it cannot be read, and `Unavailable` where the queue is full or the store is
         away: then nothing was recorded.
@@ -63,7 +63,8 @@ class DccInbox:
         done: asyncio.Future[Recognised] = asyncio.get_running_loop().create_future()
         self._waiting += 1
         self._bytes += len(data)
-        self._queue.put_nowait((Message(data, source, int(self._clock() * 1000)), done))
+        at_ms = int(self._clock() * 1000) if received_at_ms is None else received_at_ms
+        self._queue.put_nowait((Message(data, source, at_ms), done))
         return await done
 
     async def message(self, payload: bytes) -> None:
@@ -72,12 +73,13 @@ class DccInbox:
         While the gateway cannot take it, it is tried again. What cannot be read is acknowledged too, or the broker
         would send it for ever; the log and a metric tell of it.
         """
+        first_ms = int(self._clock() * 1000)  # however often it is tried again: the DCC told us then
         try:
             async for attempt in stamina.retry_context(
                 Unavailable, attempts=None, timeout=None, wait_max=5.0
             ):
                 with attempt:
-                    await self.take(payload, "mqtt")
+                    await self.take(payload, "mqtt", first_ms)
         except IngestError as error:
             log.warning("dcc_message_refused", code=error.code, error=error.message, bytes=len(payload))
 

@@ -13,6 +13,7 @@ from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import DccQuarantine, kind_of
 from gateway.audit.record import Entry
 from gateway.clock import Clock
+from gateway.ingest.dcc.answers import RecentAnswers
 from gateway.ingest.dcc.checked import Checked
 from gateway.ingest.dcc.matching import Match, Matched, match
 from gateway.ingest.dcc.news import OTHERS, event_subject, quarantine_news, unknown_news
@@ -89,11 +90,12 @@ class DccRecorder:
         self._kept_unbelieved = kept_unbelieved
         self._clock = clock
         self._opened: deque[float] = deque()
+        self._answers = RecentAnswers()
 
     async def record(self, group: Sequence[Checked]) -> list[Recognised]:
         """Record *group* and return what each message was, in order; raise `Unavailable` where nothing was."""
         matches = await self._match([each for each in group if each.response.held and each.is_believed])
-        repeated: set[str] = set()
+        answered = self._answers.add(group)
         async with self._database.write() as connection:
             alerts = [each for each in group if each.response.held]
             repeated = await known_alerts(connection, {each.sha256 for each in alerts})
@@ -102,7 +104,8 @@ class DccRecorder:
             numbers = await add_alerts(connection, [_alert(each) for each in new])
             fresh = await self._keep_held(connection, new, numbers, matches)
             await self._tell(connection, fresh, numbers)
-            await self._note_answers(connection, group)
+            answers = self._answers.of(answered | {each.held.request_id for each in fresh})
+            await note_answers(connection, answers)
             if new:
                 await append_record(connection, _entry(new, fresh, dropped), self._clock())
         self._conditions.ring()
@@ -199,15 +202,6 @@ class DccRecorder:
                     self._opened.append(now)
             bounded.setdefault((user, name), []).extend(found)
         return bounded
-
-    async def _note_answers(self, connection: AsyncConnection, group: Sequence[Checked]) -> None:
-        answers = {
-            each.response.request_id: (each.message.received_at_ms, each.response.response_code)
-            for each in group
-            if each.is_believed and each.response.kind == "answer" and each.response.request_id
-        }
-        if answers:
-            await note_answers(connection, answers)
 
 
 def _key(held: Held) -> str:

@@ -144,12 +144,14 @@ async def test_a_throttled_bundle_counts_for_as_many_as_it_stands_for(inbox: Inb
 async def test_alerts_out_of_order_give_the_same_record(inbox: Inbox) -> None:
     """An answer before the quarantine, events crossed, later numbers first."""
     await inbox.saw(*range(10))
-    await inbox.take(DCC.sign(answer(request_id(3), at=inbox.machine())))
+    await inbox.take(DCC.sign(answer(request_id(3), "I0", at=inbox.machine() + 1)))
     await inbox.held(9, 3, event=2)
     await inbox.held(5, event=1)
     await inbox.held(3, event=1)
     assert numbers(await inbox.rows()) == [3, 3, 5, 9]
     assert len(await inbox.incidents("dcc_quarantine")) == 2
+    answered = {row.request_id for row in await inbox.rows() if row.answer_code == "I0"}
+    assert answered == {request_id(3)}, "an answer that overtook its alert is not lost"
 
 
 async def test_what_is_not_verified_is_kept_and_never_believed(inbox: Inbox) -> None:
@@ -169,7 +171,8 @@ async def test_what_is_not_verified_is_kept_and_never_believed(inbox: Inbox) -> 
 async def test_an_unsigned_answer_ends_nothing_and_a_signed_one_is_noted(inbox: Inbox) -> None:
     await inbox.held(1)
     await inbox.take(answer(request_id(1), "E65", at=inbox.machine()))
-    assert (await inbox.rows())[0].answer_code is None
+    await inbox.take(DCC.sign(answer(request_id(1), "I0", at=inbox.machine() - 60)))
+    assert (await inbox.rows())[0].answer_code is None, "it was held after that answer"
     inbox.machine.wait(5)
     await inbox.take(DCC.sign(answer(request_id(1), "I0", at=inbox.machine())))
     (row,) = await inbox.rows()

@@ -1,0 +1,217 @@
+"""Alerts of the DCC through a real daemon: over HTTP and MQTT, believed or not, shown on pages and as JSON."""
+
+import csv
+import io
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support.api import XML, Answer, header_line, wait_for
+from tests.support.daemon import Daemon, row
+from tests.support.dcc import TestDcc, alert, answer, quarantine
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.softhsm import needs_softhsm
+from tests.support.visitor import Visitor, words
+from tests.support.with_people import SUPPLIER
+
+pytestmark = needs_softhsm
+
+DCC: Final = TestDcc()
+ALERTS: Final = "/api/v1/dcc-alerts"
+
+
+def request_id(number: int) -> str:
+    return str(header_line(number)["request_id"])
+
+
+def held(number: int, event: int = 42, **more: Any) -> bytes:
+    """Return a signed alert of now."""
+    return DCC.sign(quarantine(request_id(number), event, at=time.time(), **more))
+
+
+def send(daemon: Daemon, data: bytes) -> Answer:
+    return daemon.as_("adaptor").ask("POST", ALERTS, data, XML)
+
+
+def quarantined(daemon: Daemon, query: str = "") -> list[dict[str, Any]]:
+    return list(daemon.as_("adam").get(f"/api/v1/quarantined{query}").json["requests"])
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Two requests in excess of a quarantine level, of five that left; four alerts, one of them forged."""
+    folder = tmp_path_factory.mktemp("quarantine")
+    DCC.write(folder / "dcc")
+    with Daemon(folder / "daemon", dcc={"certificates_folder": str(folder / "dcc")}) as running:
+        running.put_in_force(row(1, 3))
+        running.as_("adaptor").send_lines([header_line(number) for number in range(1, 6)])
+        wait_for("the breach", lambda: any(each["level"] == "quarantine" for each in running.incidents()))
+        for data in (held(4), held(2, 7), held(666, 8), quarantine(request_id(5), at=time.time())):
+            assert send(running, data).status == 202
+        yield running
+
+
+def test_what_the_dcc_holds_is_answered_after_the_commit(daemon: Daemon) -> None:
+    before = len(quarantined(daemon))
+    answer = send(daemon, held(5, count=3))
+    assert answer.json | {"kind": "quarantine", "trust": "verified", "matched": "in_excess"} == answer.json
+    assert len(quarantined(daemon)) == before + 1
+    assert quarantined(daemon, f"?request_id={request_id(5)}")[0]["alerts"] == 3
+
+
+def test_each_request_is_matched_to_our_own_count(daemon: Daemon) -> None:
+    found = {each["request_id"]: each for each in quarantined(daemon)}
+    assert found[request_id(4)]["matched"] == "in_excess"
+    assert found[request_id(4)]["sent_at"] == found[request_id(4)]["sent_until"]
+    assert found[request_id(2)]["matched"] == "predicted"
+    assert found[request_id(666)]["matched"] == "unknown"
+    assert found[request_id(666)]["sent_at"] is None
+    kinds = {each["kind"]: each for each in daemon.incidents()}
+    assert kinds["unknown_request"]["user_id"] == SUPPLIER
+    assert kinds["dcc_quarantine"]["level"] == "quarantine"
+    assert daemon.metric("incidents_open", "unknown_request") == 1
+
+
+def test_a_list_is_narrowed_by_its_address(daemon: Daemon) -> None:
+    assert {each["matched"] for each in quarantined(daemon, "?matched=unknown")} == {"unknown"}
+    assert {each["event_ref"] for each in quarantined(daemon, "?event=7&state=held")} == {"7"}
+    assert quarantined(daemon, "?user=90-B3-D5-1F-30-99-99-99") == []
+    for query in ("?matched=maybe", "?state=x", "?limit=-1"):
+        assert daemon.as_("adam").get(f"/api/v1/quarantined{query}").code == "query_malformed"
+
+
+def test_an_unsigned_alert_is_shown_with_the_reason_and_changes_nothing(daemon: Daemon) -> None:
+    unsigned = daemon.as_("adam").get(f"{ALERTS}?trust=unsigned").json["alerts"]
+    assert [each["request_id"] for each in unsigned] == [request_id(5)]
+    whole = daemon.as_("adam").get(f"{ALERTS}/{unsigned[0]['id']}").json
+    assert whole["held"] is None
+    assert whole["content"].startswith("<?xml")
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("adam")
+    assert "1 alert is not believed" in words(visitor.get("/quarantine"))
+    page = words(visitor.get(f"/quarantine/alerts/{unsigned[0]['id']}"))
+    assert "This alert is not believed" in page
+    assert "The message has no signature" in page
+
+
+def test_what_cannot_be_read_is_a_problem_and_nothing_is_kept(daemon: Daemon) -> None:
+    before = daemon.as_("adam").get(ALERTS).json["count"]
+    codes = {
+        b"": "not_well_formed",
+        b"<a/>": "not_a_response",
+        b"<!DOCTYPE a [<!ENTITY e 'x'>]>" + quarantine(): "dtd_not_allowed",
+        quarantine(event="x" * 30): "element_malformed",
+        b"x" * (4 * 1024 * 1024 + 1): "too_large",
+    }
+    for data, code in codes.items():
+        assert send(daemon, data).code == code
+    assert daemon.as_("adaptor").ask("POST", ALERTS, b"{}", "application/json").status == 415
+    assert daemon.as_("adam").get(ALERTS).json["count"] == before
+    assert daemon.metric("dcc_refused_total", "dtd_not_allowed") == 1
+
+
+def test_pages_show_waiting_time_match_and_filters(daemon: Daemon) -> None:
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("ana")
+    page = words(visitor.get("/quarantine"))
+    assert "in our excess" in page
+    assert "not seen leaving" in page
+    assert "No request matches" in words(visitor.get("/quarantine?event=99999"))
+    number = quarantined(daemon, "?event=7")[0]["alert_id"]
+    detail = words(visitor.get(f"/quarantine/alerts/{number}"))
+    assert "verified" in detail
+    assert "A quarantine level of ours was passed then" in detail
+    assert visitor.get("/quarantine?state=nonsense").status == 422
+
+
+def test_the_difference_between_our_thresholds_and_the_dccs_is_shown(daemon: Daemon) -> None:
+    found = daemon.as_("adam").get("/api/v1/quarantine/differences").json
+    (expected,) = found["expected"]
+    assert (expected["excess"], expected["user_id"]) == (2, SUPPLIER)
+    assert expected["verdict"] in {"waits", "all_held"}
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("olga")
+    assert "Quarantine levels of ours" in words(visitor.get("/quarantine/differences"))
+
+
+def test_dsp_pm_11_is_a_page_json_and_csv(daemon: Daemon) -> None:
+    month = time.strftime("%Y-%m", time.gmtime())
+    path = "/api/v1/performance-measures/pm-11"
+    found = daemon.as_("adam").get(f"{path}?month={month}").json
+    assert found["measure"] == "DSP PM 11"
+    sums = found["sums"]
+    assert sums["count"] == len(found["requests"]) >= 2
+    assert (sums["share"], sums["not_seen"]) == (1.0, 1)
+    answer = daemon.as_("adam").get(f"{path}.csv?month={month}")
+    lines = list(csv.reader(io.StringIO(answer.body.decode())))
+    assert len(lines) == sums["count"] + 1
+    assert "dsp-pm-11" in answer.headers["Content-Disposition"]
+    assert daemon.as_("adam").get(f"{path}?month=2026-13").code == "query_malformed"
+    assert daemon.as_("adam").get(f"{path}.csv?month=x").code == "query_malformed"
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("adam")
+    page = words(visitor.get("/quarantine/pm-11"))
+    assert "DSP PM 11" in page
+    assert "100.0 %" in page
+    assert visitor.get(f"/quarantine/pm-11/requests.csv?month={month}").body == answer.body
+    assert "told us of no request" in words(visitor.get("/quarantine/pm-11?month=1999-01"))
+
+
+def test_without_certificates_nothing_is_believed_and_a_new_one_is_taken_by_a_signal(tmp_path: Path) -> None:
+    other = TestDcc()
+    folder = other.write(tmp_path / "dcc")
+    with Daemon(tmp_path / "daemon", token=False, dcc={"certificates_folder": str(folder)}) as daemon:
+        assert send(daemon, held(1)).json["trust"] == "unknown_signer"
+        DCC.write(folder)
+        assert daemon.process is not None
+        os.kill(daemon.process.pid, signal.SIGHUP)
+        wait_for("the certificate", lambda: send(daemon, held(2)).json["trust"] == "verified")
+        (folder / "broken.pem").write_text("no certificate")
+        os.kill(daemon.process.pid, signal.SIGHUP)
+        wait_for("the refusal", lambda: "dcc_certificates_refused" in daemon.log)
+        assert send(daemon, held(3)).json["trust"] == "verified"
+
+
+def test_what_was_answered_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    folder = DCC.write(tmp_path / "dcc")
+    with Daemon(tmp_path / "daemon", token=False, dcc={"certificates_folder": str(folder)}) as daemon:
+        data = [held(number) for number in range(60)]
+        with ThreadPoolExecutor(8) as pool:
+            assert {each.status for each in pool.map(lambda each: send(daemon, each), data)} == {202}
+        daemon.kill()
+        daemon.start()
+        assert daemon.as_("adam").get("/api/v1/quarantined").json["count"] == 60
+        assert send(daemon, data[0]).json["repeated"]
+        assert daemon.verify_audit().returncode == 0
+
+
+@needs_mosquitto
+def test_alerts_over_mqtt_are_acknowledged_after_the_commit_and_poison_passes(tmp_path: Path) -> None:
+    folder = DCC.write(tmp_path / "dcc")
+    settings = {"certificates_folder": str(folder)}
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Daemon(tmp_path / "daemon", token=False, mqtt=broker.section, dcc=settings) as daemon,
+    ):
+        wait_for("the broker", lambda: daemon.metric("ready", "broker") == 1)
+        with broker.client() as sender:
+            with daemon.locked_database():
+                sender.publish(held(1), "duis/alerts")
+                wait_for("a refused commit", lambda: "dcc_messages_not_recorded" in daemon.log)
+            for data in (b"", b"poison", b"<a/>", held(2), alert("<sr:PowerOutageEvent/>", at=time.time())):
+                sender.publish(data, "duis/alerts")
+            sender.publish(DCC.sign(answer(request_id(1), "I0", at=time.time() + 1)), "duis/alerts")
+            sender.publish(b"\n".join([b'{"request_id": 1}']), "duis/requests")
+        wait_for("both requests", lambda: len(quarantined(daemon)) == 2)
+        first, second = quarantined(daemon)
+        assert (first["request_id"], second["request_id"]) == (request_id(1), request_id(2)), "as they came"
+        wait_for("the answer", lambda: quarantined(daemon)[0]["answer_code"] == "I0")
+        assert {each["source"] for each in daemon.as_("adam").get(ALERTS).json["alerts"]} == {"mqtt"}
+        assert daemon.log.count("dcc_message_refused") == 3
+        assert daemon.metric("dcc_messages_total", "alert", "unsigned") == 1
