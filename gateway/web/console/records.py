@@ -13,6 +13,7 @@ SUBJECT_PAGES: Final = MappingProxyType(
     {
         "incident": ("/incidents", Action.READ_MONITORING),
         "adt-file": ("/files", Action.READ_FILES),
+        "exit-quarantine": ("/quarantine/decisions", Action.READ_FILES),
         "person": ("/people", Action.READ_PEOPLE),
     }
 )

@@ -7,6 +7,8 @@ from aiohttp import web
 from gateway.web.console import (
     account,
     audit,
+    decision_new,
+    decisions,
     file_backtest,
     file_list,
     file_page,
@@ -36,6 +38,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *rate.PAGES,
     *incidents.PAGES,
     *quarantine.PAGES,
+    *decision_new.PAGES,
+    *decisions.PAGES,
     *pm11.PAGES,
     *file_list.PAGES,
     *file_submit.PAGES,
