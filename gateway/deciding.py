@@ -1,6 +1,7 @@
 """The parts of decisions on quarantined requests, and of the delivery of every signed file, put together."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
@@ -34,17 +35,23 @@ class Deciding:
 
     def decisions(self, files: Files) -> Decisions:
         """Return what people do with decisions; *files* is where they are approved."""
-        return Decisions(self._database, files, self._rules, self._clock, self._live)
+        wait = self._settings.quarantine.wait_seconds
+        return Decisions(self._database, files, self._rules, self._clock, self._live, wait)
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
         return {"delivery": self.delivery.run, "decisions": self._ends.run}
 
 
+def exit_profile(settings: Settings) -> Path:
+    """Return the file of the profile that Exit Quarantine files are written by."""
+    return settings.quarantine.profile or settings.adt_files.profile.with_name("exit-quarantine-1.toml")
+
+
 def _rules(settings: Settings) -> ExitRules | SettingsError:
     """Return the profile, or why nothing can be decided: the count does not depend on it."""
     try:
-        return load_exit_rules(settings.exit_profile)
+        return load_exit_rules(exit_profile(settings))
     except SettingsError as error:
         log.warning("exit_profile_unusable", code=error.code, error=error.message)
         return error

@@ -175,7 +175,12 @@ CERTIFICATE_EXPIRY: Final = Gauge(
     "When the file-signing certificate on the token expires; 0 while it is not known.",
     registry=REGISTRY,
 )
-FILES: Final = Gauge("adt_gateway_files", "ADT files, by state.", ["state"], registry=REGISTRY)
+FILES: Final = Gauge(
+    "adt_gateway_files",
+    "Files that are or are to be signed, of every kind, by state.",
+    ["state"],
+    registry=REGISTRY,
+)
 QUARANTINE_REQUESTS: Final = Gauge(
     "adt_gateway_quarantine_requests",
     "Requests that the DCC holds and that were not seen to have ended: held, decided, released, deleted.",

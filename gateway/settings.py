@@ -27,6 +27,7 @@ from gateway.section import (
     Forecast,
     Forward,
     Http,
+    Log,
     Section,
     SessionSettings,
     Silence,
@@ -114,13 +115,6 @@ class ServiceUser(Section):
     roles: tuple[Literal["IS", "GS", "ED", "GT", "RSA", "ES", "OU", "LC"], ...] = Field(
         min_length=1, description="User Roles of this User ID (SEC)."
     )
-
-
-class Log(Section):
-    """Structured logs on standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that shows.")
-    format: Literal["console", "json"] = Field("json", description="For people or for machines.")
 
 
 class Settings(BaseSettings):
@@ -235,11 +229,6 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The store's URL, with its default filled in."""
         return self.store.url or f"sqlite+aiosqlite:///{self.data_directory / 'gateway.sqlite'}"
-
-    @property
-    def exit_profile(self) -> Path:
-        """The profile that Exit Quarantine files are written by."""
-        return self.quarantine.profile or self.adt_files.profile.with_name("exit-quarantine-1.toml")
 
     @property
     def delivery_folder(self) -> Path:

@@ -88,10 +88,13 @@ class Decisions:
         rules: ExitRules | SettingsError,
         clock: Clock,
         live: Live | None = None,
+        wait_seconds: int = 14_400,
     ) -> None:
         self._database = database
         self._files = files
         self._rules = rules
+        self.wait_seconds = wait_seconds
+        """How long a request may be held until it is seen to have ended."""
         self._clock = clock
         self._live = live or Live()
 

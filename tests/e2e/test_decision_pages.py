@@ -119,6 +119,14 @@ def test_who_proposes_what_somebody_else_took_is_shown_what_is_left(gateway: Dae
     assert (changed.status, "What it covers: 1 request" in words(changed)) == (409, True)
 
 
+def test_who_waits_longer_than_they_may_is_marked(gateway: Daemon) -> None:
+    hold(gateway, 70, 31)
+    ana = signed_in(gateway, "ana")
+    assert "over the limit" not in words(ana.get("/quarantine/decisions/new?event=70"))
+    gateway.change("UPDATE quarantined SET received_at_ms = received_at_ms - 15000000 WHERE event_ref = '70'")
+    assert "over the limit" in words(ana.get("/quarantine/decisions/new?event=70"))
+
+
 def test_what_is_missing_is_said_at_its_field(gateway: Daemon) -> None:
     hold(gateway, 60, 21)
     ana = signed_in(gateway, "ana")

@@ -20,24 +20,23 @@ needs_sshd = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is n
 
 HOST: Final = "127.0.0.1"
 
-CONFIG: Final = """\
-ListenAddress {host}:{port}
-HostKey {folder}/host_key
-PidFile none
-AuthorizedKeysFile {folder}/authorized_keys
-AuthenticationMethods publickey
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-UsePAM no
-StrictModes no
-AllowTcpForwarding no
-AllowAgentForwarding no
-PermitTTY no
-Subsystem sftp internal-sftp
-ForceCommand internal-sftp
-LogLevel VERBOSE
-"""
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "quarantine.md"
+
+
+def documented(folder: Path, port: int) -> str:
+    """Return the server's settings of the document, for this folder, port and user."""
+    text = DOCUMENT.read_text("utf-8").partition("```sshd\n")[2].partition("```")[0]
+    other = {
+        "Port 22": f"ListenAddress {HOST}:{port}",
+        "/etc/ssh/ssh_host_ed25519_key": f"{folder}/host_key",
+        "/etc/ssh/authorized_keys/%u": f"{folder}/authorized_keys",
+        "AllowUsers adt-gateway": f"AllowUsers {getpass.getuser()}",
+        "PermitRootLogin no": "PermitRootLogin prohibit-password",
+    }
+    for theirs, ours in other.items():
+        assert theirs in text
+        text = text.replace(theirs, ours)
+    return text + "PidFile none\nUsePAM no\nStrictModes no\nLogLevel VERBOSE\n"
 
 
 class Sshd:
@@ -81,7 +80,7 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it where root starts it
         config = self._folder / "sshd_config"
-        config.write_text(CONFIG.format(host=HOST, port=self.port, folder=self._folder))
+        config.write_text(documented(self._folder, self.port))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stdout=log, stderr=log)
         wait_for("the SSH server", self._listens)

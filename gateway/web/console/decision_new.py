@@ -10,7 +10,7 @@ from gateway.errors import Conflict, InvalidInput
 from gateway.ingest.dcc.response import BreachKind
 from gateway.operations.decisions import ROWS_SHOWN, Proposal
 from gateway.store.decisions import Chosen
-from gateway.web.console.decisions import DECISIONS, sentence
+from gateway.web.console.decisions import DECISIONS, clock_of, sentence
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import HIGHEST, LONGEST
@@ -48,6 +48,7 @@ async def _form(visit: Visit, chosen: Chosen, *faults: Fault, status: int = 200)
         rows=covered.requests[:ROWS_SHOWN] if covered else [],
         breaches=breaches,
         breaches_of=BREACHES,
+        clock=clock_of(visit),
         kept=_kept(chosen),
         actions=[(action, WORDS[action]) for action in ExitAction],
         exit_profile=visit.services.decisions.rules.profile.label,

@@ -17,7 +17,7 @@ from gateway.web.console.file_list import TAGS
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import Paging, asked_number
-from gateway.web.console.quarantine_words import BREACHES
+from gateway.web.console.quarantine_words import BREACHES, spoken
 from gateway.web.console.records import shown_records
 from gateway.web.console.visit import Visit
 from gateway.web.files import approve_file, path_number
@@ -33,6 +33,30 @@ Taken = Callable[[Visit, int], Awaitable[str]]
 """Takes a step with the decision of a number; returns what to tell."""
 
 
+class WaitClock(msgspec.Struct, frozen=True):
+    """Says how long requests wait, against the limit of the settings; all in seconds but for what names milliseconds."""
+
+    now: float
+    limit: int
+
+    def seconds(self, since_ms: float, ended_at: int | None) -> float:
+        """Return how long a request waits that is held since *since_ms*, or waited until it ended."""
+        return max(0.0, (self.now if ended_at is None else ended_at) - since_ms / 1000)
+
+    def waited(self, since_ms: float, ended_at: int | None = None) -> str:
+        """Return it in words."""
+        return spoken(self.seconds(since_ms, ended_at))
+
+    def is_over(self, since_ms: float, ended_at: int | None = None) -> bool:
+        """Tell whether that is longer than it may be."""
+        return self.seconds(since_ms, ended_at) > self.limit
+
+
+def clock_of(visit: Visit) -> WaitClock:
+    """Return the clock of now."""
+    return WaitClock(visit.services.clock(), visit.services.decisions.wait_seconds)
+
+
 async def listed(visit: Visit) -> web.StreamResponse:
     """List the decisions, newest first."""
     page = asked_number(visit.request, "page", 1, lowest=1)
@@ -41,7 +65,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
         "decisions.html",
         found=found,
         tags=TAGS,
-        now=int(visit.services.clock()),
+        clock=clock_of(visit),
         may_decide=visit.person.may(Action.DECIDE_QUARANTINE),
         paging=Paging(DECISIONS, page, total, PAGE_SIZE),
     )
@@ -72,6 +96,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
         file=file,
         rows=found.rows,
         breaches=BREACHES,
+        clock=clock_of(visit),
         octets=found.content[:SHOWN_OCTETS].decode(errors="replace"),
         is_cut=len(found.content) > SHOWN_OCTETS,
         delivery=delivery,
