@@ -257,7 +257,7 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= self._soc.work() | self._deciding.work() | {"dcc": self._dcc.inbox.run}
+        work |= self._soc.work() | self._deciding.work() | self._dcc.work()
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
@@ -60,10 +60,42 @@ class AlertFilter(msgspec.Struct, frozen=True):
 _LISTED = tuple(dcc_alerts.c[name] for name in ListedAlert.__struct_fields__)
 
 
-async def known_alerts(connection: AsyncConnection, sha256s: Collection[str]) -> set[str]:
-    """Return which of these messages are kept already."""
-    query = select(dcc_alerts.c.sha256).where(dcc_alerts.c.sha256.in_(sha256s))
-    return set((await connection.execute(query)).scalars())
+class KnownAlert(msgspec.Struct, frozen=True):
+    """An alert that is kept already."""
+
+    id: int
+    trust: str
+
+
+class DoubtedAlert(msgspec.Struct, frozen=True):
+    """An alert that could not be checked, as it came."""
+
+    id: int
+    content: bytes
+    source: str
+    received_at_ms: int
+
+
+async def known_alerts(connection: AsyncConnection, sha256s: Collection[str]) -> dict[str, KnownAlert]:
+    """Return which of these messages are kept already, by their SHA-256."""
+    query = select(dcc_alerts.c.sha256, dcc_alerts.c.id, dcc_alerts.c.trust)
+    rows = await connection.execute(query.where(dcc_alerts.c.sha256.in_(sha256s)))
+    return {row.sha256: KnownAlert(row.id, row.trust) for row in rows}
+
+
+async def believe_alerts(connection: AsyncConnection, numbers: Collection[int]) -> None:
+    """Keep that these alerts are believed from now on."""
+    if numbers:
+        change = update(dcc_alerts).where(dcc_alerts.c.id.in_(numbers))
+        await connection.execute(change.values(trust="verified", why=""))
+
+
+async def doubted_alerts(connection: AsyncConnection, after: int, limit: int) -> list[DoubtedAlert]:
+    """Return up to *limit* alerts beyond number *after* that could not be checked."""
+    columns = [dcc_alerts.c[name] for name in DoubtedAlert.__struct_fields__]
+    doubted = dcc_alerts.c.trust.in_(("unknown_signer", "unchecked"))
+    query = select(*columns).where(doubted, dcc_alerts.c.id > after).order_by(dcc_alerts.c.id).limit(limit)
+    return [DoubtedAlert(*row) for row in await connection.execute(query)]
 
 
 async def add_alerts(connection: AsyncConnection, alerts: Sequence[NewAlert]) -> dict[str, int]:

@@ -76,6 +76,7 @@ class HeldFilter(msgspec.Struct, frozen=True):
     matched: str = ""
     request_id: str = ""
     alert_id: int = 0
+    incident_id: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):

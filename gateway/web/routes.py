@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.access import Action
-from gateway.ingest.dcc.recorder import Recognised
+from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.receive import TakenLines
 from gateway.web import dcc, decision_routes, events, files, forward, health, history, monitoring
 from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11

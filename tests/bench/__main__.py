@@ -19,6 +19,7 @@ BENCHMARKS = (
     "counting",
     "http",
     "alerts",
+    "dcc_alerts",
     "viewers",
     "restart",
     "memory",

@@ -2,41 +2,30 @@
 
 import csv
 import io
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
 
-from tests.support.api import XML, Answer, header_line, wait_for
-from tests.support.daemon import Daemon, row
+from gateway.web.openapi import describe
+from tests.support.api import header_line, wait_for
+from tests.support.daemon import Daemon
 from tests.support.dcc import TestDcc, alert, answer, quarantine
 from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.quarantined_daemon import ALERTS, DCC, held, quarantined_daemon, request_id, send
 from tests.support.softhsm import needs_softhsm
 from tests.support.visitor import Visitor, words
 from tests.support.with_people import SUPPLIER
 
 pytestmark = needs_softhsm
-
-DCC: Final = TestDcc()
-ALERTS: Final = "/api/v1/dcc-alerts"
-
-
-def request_id(number: int) -> str:
-    return str(header_line(number)["request_id"])
-
-
-def held(number: int, event: int = 42, **more: Any) -> bytes:
-    """Return a signed alert of now."""
-    return DCC.sign(quarantine(request_id(number), event, at=time.time(), **more))
-
-
-def send(daemon: Daemon, data: bytes) -> Answer:
-    return daemon.as_("adaptor").ask("POST", ALERTS, data, XML)
 
 
 def quarantined(daemon: Daemon, query: str = "") -> list[dict[str, Any]]:
@@ -45,15 +34,7 @@ def quarantined(daemon: Daemon, query: str = "") -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Two requests in excess of a quarantine level, of five that left; four alerts, one of them forged."""
-    folder = tmp_path_factory.mktemp("quarantine")
-    DCC.write(folder / "dcc")
-    with Daemon(folder / "daemon", dcc={"certificates_folder": str(folder / "dcc")}) as running:
-        running.put_in_force(row(1, 3))
-        running.as_("adaptor").send_lines([header_line(number) for number in range(1, 6)])
-        wait_for("the breach", lambda: any(each["level"] == "quarantine" for each in running.incidents()))
-        for data in (held(4), held(2, 7), held(666, 8), quarantine(request_id(5), at=time.time())):
-            assert send(running, data).status == 202
+    with quarantined_daemon(tmp_path_factory.mktemp("quarantine")) as running:
         yield running
 
 
@@ -163,6 +144,57 @@ def test_dsp_pm_11_is_a_page_json_and_csv(daemon: Daemon) -> None:
     assert "told us of no request" in words(visitor.get("/quarantine/pm-11?month=1999-01"))
 
 
+def test_what_is_answered_is_described_whole(daemon: Daemon) -> None:
+    """A schema lets more keys pass: here a key that is not described is found."""
+    description = describe()
+    closed = json.loads(json.dumps(description["components"]))
+    for schema in closed["schemas"].values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    for path in (
+        ALERTS,
+        f"{ALERTS}/{{number}}",
+        "/api/v1/quarantined",
+        "/api/v1/quarantine/differences",
+        "/api/v1/performance-measures/pm-11",
+    ):
+        answers = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        found = daemon.as_("adam").get(path.replace("{number}", "1"))
+        validator = Draft202012Validator(
+            answers["schema"] | {"components": closed}, format_checker=FormatChecker()
+        )
+        validator.validate(found.json)
+        with pytest.raises(ValidationError):
+            validator.validate(found.json | {"more": 1})
+
+
+def test_a_flood_is_held_off_with_retry_after_and_what_was_taken_is_on_record(tmp_path: Path) -> None:
+    """Whoever is told 503 sends again; requests are counted meanwhile."""
+    folder = DCC.write(tmp_path / "dcc")
+    settings = {"certificates_folder": str(folder), "queue_limit": 100}
+    with Daemon(tmp_path / "daemon", token=False, dcc=settings) as daemon:
+        data = [held(number, number % 3) for number in range(400)]
+
+        def send_until_taken(message: bytes) -> int:
+            refusals = 0
+            while (answer := send(daemon, message)).status == 503:
+                assert answer.headers["Retry-After"]
+                refusals += 1
+                time.sleep(0.1)
+            assert answer.status == 202
+            return refusals
+
+        with ThreadPoolExecutor(130) as pool:
+            with daemon.locked_database():
+                waiting = [pool.submit(send_until_taken, message) for message in data]
+                wait_for("a full queue", lambda: '"queue_full"' in daemon.log)
+            counted = daemon.as_("adaptor").send_lines([header_line(number) for number in range(1000, 1100)])
+            assert counted.json["accepted"] == 100
+            assert sum(future.result() for future in waiting) > 0
+        assert daemon.as_("adam").get("/api/v1/quarantined?limit=1").json["count"] == 400
+        assert len(daemon.journal()) == 100
+
+
 def test_without_certificates_nothing_is_believed_and_a_new_one_is_taken_by_a_signal(tmp_path: Path) -> None:
     other = TestDcc()
     folder = other.write(tmp_path / "dcc")
@@ -172,6 +204,7 @@ def test_without_certificates_nothing_is_believed_and_a_new_one_is_taken_by_a_si
         assert daemon.process is not None
         os.kill(daemon.process.pid, signal.SIGHUP)
         wait_for("the certificate", lambda: send(daemon, held(2)).json["trust"] == "verified")
+        wait_for("what came before it", lambda: quarantined(daemon, f"?request_id={request_id(1)}"))
         (folder / "broken.pem").write_text("no certificate")
         os.kill(daemon.process.pid, signal.SIGHUP)
         wait_for("the refusal", lambda: "dcc_certificates_refused" in daemon.log)

@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
+from cryptography import x509
 
 from gateway import tasks
 from gateway.alerts.facts import ConditionFacts, decode_facts
 from gateway.ingest.dcc.inbox import DccInbox
-from gateway.ingest.dcc.recorder import DccRecorder, Recognised
+from gateway.ingest.dcc.recheck import Recheck
+from gateway.ingest.dcc.recorder import DccRecorder
+from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.fold import Fold, KindNumbers
 from gateway.store.database import Database
 from gateway.store.dcc_alerts import AlertFilter, ListedAlert, find_alerts
@@ -48,7 +51,9 @@ class Inbox:
         conditions = make_conditions(database, self.machine)
         bounds = SENT_SECONDS, kept_unbelieved
         recorder = DccRecorder(database, conditions, lambda: ours, *bounds, self.machine)
-        self.inbox = DccInbox(recorder, lambda: (DCC.certificate,), queue_limit, self.machine)
+        self.certificates: tuple[x509.Certificate, ...] = (DCC.certificate,)
+        self.inbox = DccInbox(recorder, lambda: self.certificates, queue_limit, self.machine)
+        self.recheck = Recheck(database, recorder, lambda: self.certificates)
 
     async def take(self, *messages: bytes) -> list[Recognised]:
         """Hand in messages side by side."""

@@ -12,7 +12,8 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.dcc.certificates import Certificates
 from gateway.ingest.dcc.checked import Checked, Message, read_and_check
-from gateway.ingest.dcc.recorder import DccRecorder, Recognised
+from gateway.ingest.dcc.recorder import DccRecorder
+from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.dcc.response import RESPONSE_MAX_BYTES
 from gateway.ingest.errors import IngestError, MessageTooLarge
 from gateway.metrics import DCC_ALERTS, DCC_MESSAGES, DCC_REFUSED

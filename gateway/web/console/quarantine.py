@@ -36,6 +36,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
         breach=asked_choice(request, "breach", BreachKind),
         matched=asked_choice(request, "matched", MATCHES),
         request_id=asked_text(request, "request").upper(),
+        incident_id=asked_number(request, "incident", 0),
     )
     page = asked_number(request, "page", 1, lowest=1)
     quarantine = visit.services.quarantine
@@ -48,6 +49,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
         "breach": wanted.breach,
         "matched": wanted.matched,
         "request": wanted.request_id,
+        "incident": str(wanted.incident_id or ""),
     }
     return visit.show(
         "quarantine.html",

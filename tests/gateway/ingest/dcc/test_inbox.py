@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from gateway.errors import Unavailable
 from gateway.ingest.dcc import inbox as module
-from gateway.ingest.dcc import recorder
+from gateway.ingest.dcc import recorder, records
 from gateway.ingest.dcc.checked import read_and_check
 from gateway.ingest.errors import IngestError
 from gateway.metrics import REGISTRY
@@ -120,6 +120,9 @@ async def test_the_same_alert_twice_is_once_on_record(inbox: Inbox) -> None:
     assert len(await inbox.alerts()) == 1
     ((_, facts),) = await inbox.incidents("dcc_quarantine")
     assert facts.figures["requests"] == 1
+    await inbox.held(2)
+    ((_, facts),) = await inbox.incidents("dcc_quarantine")
+    assert (facts.figures["requests"], facts.occurrences) == (2, 1), "it goes on, and did not begin anew"
 
 
 async def test_another_alert_of_the_same_request_and_event_adds_to_it(inbox: Inbox) -> None:
@@ -273,5 +276,37 @@ async def test_a_flood_of_events_shares_an_incident_past_a_number(
 async def test_each_group_is_in_the_audit_chain(small: Inbox) -> None:
     await small.held(1, 2)
     await small.take(quarantine(at=small.machine()))
-    records = await read_records(small.database, 0, 100, recorder.SUBJECT)
-    assert sum(record.body.count(b"sha256_of_hashes") for record in records) == len(records) > 0
+    found = await read_records(small.database, 0, 100, records.SUBJECT)
+    assert sum(record.body.count(b"sha256_of_hashes") for record in found) == len(found) > 0
+
+
+async def test_an_alert_is_believed_once_its_certificate_is_there_and_only_that_one(inbox: Inbox) -> None:
+    """The DCC's new certificate may come after what it signed, and the DCC does not tell it twice."""
+    await inbox.saw(1)
+    inbox.certificates = ()
+    early, changed = inbox.alert(1), inbox.alert(2).replace(b">42<", b">43<")
+    await inbox.take(early, changed, quarantine(request_id(3), at=inbox.machine()))
+    told = inbox.machine()
+    inbox.machine.wait(4000)
+    await inbox.recheck.look()
+    assert await inbox.rows() == []
+    inbox.certificates = (TestDcc().certificate, DCC.certificate)
+    for _ in range(2):
+        await inbox.recheck.look()
+    (row,) = await inbox.rows()
+    assert (row.request_id, row.matched, row.received_at_ms) == (request_id(1), "not_predicted", told * 1000)
+    assert sorted(each.trust for each in await inbox.alerts()) == ["unchecked", "unsigned", "verified"]
+    assert len(await inbox.incidents("dcc_quarantine")) == 1
+    (again,) = await inbox.take(early)
+    assert again.repeated
+    assert (await inbox.rows())[0].alerts == 1
+
+
+async def test_the_same_bytes_again_are_believed_if_they_can_be_checked_by_now(small: Inbox) -> None:
+    data = small.alert(1)
+    small.certificates = ()
+    await small.take(data)
+    small.certificates = (DCC.certificate,)
+    (found,) = await small.take(data)
+    assert (found.trust, found.repeated) == ("verified", False)
+    assert len(await small.rows()) == len(await small.alerts()) == 1

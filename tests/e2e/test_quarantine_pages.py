@@ -1,0 +1,70 @@
+"""The pages of quarantine in a real browser: everybody can use them, with script and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.daemon import Daemon
+from tests.support.quarantined_daemon import quarantined_daemon
+from tests.support.softhsm import needs_softhsm
+
+pytestmark = [needs_chromium, needs_softhsm]
+
+WIDTH = 360
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with quarantined_daemon(tmp_path_factory.mktemp("quarantine")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/quarantine",
+        "/quarantine?state=all&event=99",
+        "/quarantine/alerts",
+        "/quarantine/alerts/1",
+        "/quarantine/alerts/4",
+        "/quarantine/differences",
+        "/quarantine/pm-11",
+        "/quarantine/pm-11?month=1999-01",
+    ],
+)
+def test_everybody_can_use_a_page(browser: Browser, daemon: Daemon, path: str) -> None:
+    """axe-core finds nothing, in light and dark, and nothing is wider than a telephone."""
+    with opened(browser, daemon.url) as page:
+        sign_in(page, "olga")
+        page.goto(path)
+        assert_accessible(page)
+        page.set_viewport_size({"width": WIDTH, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+
+
+def test_from_the_list_to_why_an_alert_is_not_believed_without_script(
+    browser: Browser, daemon: Daemon
+) -> None:
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.get_by_role("link", name="Quarantine", exact=True).click()
+        expect(page.get_by_role("row")).to_have_count(4)
+        page.get_by_label("Our own count").select_option("unknown")
+        page.get_by_role("button", name="Find").click()
+        expect(page.get_by_role("row")).to_have_count(2)
+        page.get_by_role("link", name="Look at them").click()
+        page.get_by_role("row").nth(1).get_by_role("link").click()
+        expect(page.get_by_text("This alert is not believed.")).to_be_visible()
+        expect(page.get_by_text("The message has no signature")).to_be_visible()
+
+
+def test_an_incident_leads_to_the_requests_that_are_held(browser: Browser, daemon: Daemon) -> None:
+    for kind, rows in (("dcc_quarantine", 2), ("unknown_request", 2)):
+        number = next(each["id"] for each in daemon.incidents() if each["kind"] == kind)
+        with opened(browser, daemon.url) as page:
+            sign_in(page, "ana")
+            page.goto(f"/incidents/{number}")
+            page.get_by_role("link", name="The requests that are held").click()
+            expect(page.get_by_role("row")).to_have_count(rows)
