@@ -73,7 +73,7 @@ async def remove_of(visit: Visit) -> web.StreamResponse:
 async def approval(visit: Visit) -> web.StreamResponse:
     """Show what is approved, and have it approved with a passkey."""
     file, asked = await _passkeys(visit).ask_approval(visit.session, path_number(visit.request))
-    title = f"Approve ADT file {file.id}"
+    title = f"Approve {file.called}"
     return visit.show("passkey_approval.html", title=title, file=file, asked=asked)
 
 
@@ -84,7 +84,7 @@ async def approve(visit: Visit) -> web.StreamResponse:
     if file.approved_by != visit.person.name:
         raise Conflict("adt_file_state", f"{file.approved_by} approved it", "Look at the file's page.")
     file = await sign_and_deliver(visit.services, file)
-    return visit.go(f"/files/{file.id}", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
+    return visit.go(f"/files/{file.id}", f"You approved {file.called}, {file.name}. It is {file.state}.")
 
 
 _NUMBER: Final = "{number:[0-9]{1,10}}"
