@@ -39,7 +39,7 @@ def _read(path: Path) -> Given:
     if evidence.schema != SCHEMA:
         raise _malformed(path)
     claim = evidence.claim
-    summary = f"{claim.person} signed for ADT file {claim.file}, SHA-256 {claim.sha256}, at {evidence.origin}"
+    summary = f"{claim.person} signed for file {claim.file}, SHA-256 {claim.sha256}, at {evidence.origin}"
     return Given(data, summary)
 
 
