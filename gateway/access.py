@@ -26,15 +26,16 @@ class Action(enum.StrEnum):
 
     SUBMIT_FILE = "submit an ADT file"
     WITHDRAW_FILE = "withdraw an ADT file"
-    APPROVE_FILE = "approve or reject an ADT file"
-    DELIVER_FILE = "deliver an ADT file"
-    ACKNOWLEDGE_FILE = "record that the DCC acknowledged an ADT file"
+    APPROVE_FILE = "approve or reject a file that is to be signed"
+    DELIVER_FILE = "deliver a signed file, or confirm that it was handed over"
+    ACKNOWLEDGE_FILE = "record that the DCC acknowledged a signed file"
     READ_FILES = "read ADT files"
     READ_MONITORING = "read thresholds, rates and incidents"
     SILENCE = "mute alerts for a time"
     ACKNOWLEDGE_INCIDENT = "acknowledge a candidate incident, and add notes to it"
     WORK_ON_INCIDENT = "work on a candidate incident: decide, assign, mark, classify, group and close"
     HANDLE_ALERTS = "test alert channels and send dead letters anew"
+    DECIDE_QUARANTINE = "propose to release or delete quarantined requests, and confirm that they ended"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"
     USE_CONSOLE = "sign in to the console, with an own password and own access tokens"
@@ -58,6 +59,7 @@ PERMISSIONS: Final = MappingProxyType(
         Action.ACKNOWLEDGE_INCIDENT: frozenset({Role.ANALYST, Role.OPERATOR}),
         Action.WORK_ON_INCIDENT: frozenset({Role.ANALYST}),
         Action.HANDLE_ALERTS: frozenset({Role.OPERATOR, Role.ANALYST}),
+        Action.DECIDE_QUARANTINE: frozenset({Role.ANALYST, Role.OPERATOR}),
         Action.READ_AUDIT: _PEOPLE,
         Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),
         Action.USE_CONSOLE: _PEOPLE,

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from gateway.settings import Log
+from gateway.section import Log
 
 
 def configure_logs(settings: Log) -> None:

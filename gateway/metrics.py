@@ -187,7 +187,35 @@ CERTIFICATE_EXPIRY: Final = Gauge(
     "When the file-signing certificate on the token expires; 0 while it is not known.",
     registry=REGISTRY,
 )
-FILES: Final = Gauge("adt_gateway_files", "ADT files, by state.", ["state"], registry=REGISTRY)
+FILES: Final = Gauge(
+    "adt_gateway_files",
+    "Files that are or are to be signed, of every kind, by state.",
+    ["state"],
+    registry=REGISTRY,
+)
+QUARANTINE_REQUESTS: Final = Gauge(
+    "adt_gateway_quarantine_requests",
+    "Requests that the DCC holds and that were not seen to have ended: held, decided, released, deleted.",
+    ["state"],
+    registry=REGISTRY,
+)
+QUARANTINE_OLDEST: Final = Gauge(
+    "adt_gateway_quarantine_oldest_seconds",
+    "How long the request waits that waits longest, by the same states.",
+    ["state"],
+    registry=REGISTRY,
+)
+QUARANTINE_OVERDUE: Final = Gauge(
+    "adt_gateway_quarantine_overdue",
+    "Requests held for longer than quarantine.wait_seconds and not seen to have ended.",
+    registry=REGISTRY,
+)
+DELIVERIES: Final = Counter(
+    "adt_gateway_deliveries",
+    "Attempts to deliver a signed file, by channel and outcome: delivered, or the code of what failed.",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)
 SETTINGS_TAKEN: Final = Gauge(
     "adt_gateway_settings_taken",
     "Whether the settings file was taken when it was last read (1) or refused (0).",

@@ -14,6 +14,7 @@ from gateway import systemd, tasks
 from gateway.alerts.channels.mqtt import MqttChannel
 from gateway.clock import SteadyClock
 from gateway.dcc import DccParts
+from gateway.deciding import Deciding
 from gateway.errors import GatewayError
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -29,7 +30,6 @@ from gateway.live import Live
 from gateway.mqtt import Broker, Handler
 from gateway.operations.adt_drop_folder import adt_drop_folder
 from gateway.operations.backtests import Backtests
-from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
@@ -106,8 +106,8 @@ class Parts:
         if mqtt:
             taken[mqtt.requests_topic] = self._receivers["mqtt"].message
             taken[mqtt.alerts_topic] = self._dcc.inbox.message
-        self._delivery = Delivery(database, settings.delivery_folder, clock, live)
-        ring = self._delivery.ring
+        self._deciding = Deciding(settings, database, clock, live)
+        ring = self._deciding.delivery.ring
         self._signing = Signing(
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
@@ -143,7 +143,8 @@ class Parts:
             reviews=reviews,
             backtests=self._backtests,
             signing=self._signing,
-            delivery=self._delivery,
+            delivery=self._deciding.delivery,
+            decisions=self._deciding.decisions(files),
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
@@ -216,7 +217,6 @@ class Parts:
                 tasks.start(group, "broadcast", tasks.supervise("broadcast", self._broadcast.run)),
                 tasks.start(group, "heartbeat", tasks.supervise("heartbeat", self._heartbeat.run)),
                 tasks.start(group, "signing", tasks.supervise("signing", self._signing.run)),
-                tasks.start(group, "delivery", tasks.supervise("delivery", self._delivery.run)),
             ]
             running += self._start_sources(group) + self._start_watches(group)
             reload.also(self._reload)
@@ -258,7 +258,7 @@ class Parts:
             "verification": self._looks.verification.run,
             "uncovered": partial(keep_looking, uncovered.look, UNCOVERED_SECONDS),
         }
-        work |= self._soc.work() | self._dcc.work()
+        work |= self._soc.work() | self._deciding.work() | self._dcc.work()
         return [tasks.start(group, name, tasks.supervise(name, run)) for name, run in work.items()]
 
     def _reload(self, settings: Settings) -> None:

@@ -246,3 +246,10 @@ class AdtFiles(Section):
     drop_folder_person: str | None = Field(
         None, description="Person with the role submitter in whose name these files are submitted."
     )
+
+
+class Log(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that shows.")
+    format: Literal["console", "json"] = Field("json", description="For people or for machines.")

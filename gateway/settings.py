@@ -17,6 +17,7 @@ from pydantic_settings import SettingsError as EnvironmentFault
 
 from gateway.broker_section import BrokerSection
 from gateway.channel_settings import Alerts
+from gateway.delivery_settings import Delivery, Quarantine
 from gateway.errors import SettingsError
 from gateway.identity import Approval, Oidc, PasskeySettings
 from gateway.origin import Origin, origins
@@ -28,6 +29,7 @@ from gateway.section import (
     Forward,
     Http,
     IncidentSettings,
+    Log,
     Section,
     SessionSettings,
     Silence,
@@ -112,13 +114,6 @@ class ServiceUser(Section):
     )
 
 
-class Log(Section):
-    """Structured logs on standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that shows.")
-    format: Literal["console", "json"] = Field("json", description="For people or for machines.")
-
-
 class Settings(BaseSettings):
     """All settings of the daemon."""
 
@@ -157,6 +152,8 @@ class Settings(BaseSettings):
     forecast: Forecast = Forecast()
     incidents: IncidentSettings = IncidentSettings()
     silence: Silence = Silence()
+    quarantine: Quarantine = Quarantine()
+    delivery: Delivery = Delivery()
     service_users: tuple[ServiceUser, ...] = Field((), description="Our User IDs and their roles.")
     log: Log = Log()
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)

@@ -17,6 +17,7 @@ from gateway.operations.rules import load_rules
 from gateway.parts import UNCOVERED_SECONDS
 from gateway.settings import Settings, load_settings
 from tests.support.documents import BLOCKS, ROOT, documents, figures, marked, rewritten, with_figures
+from thresholds.exit_profile import parse_exit_profile
 from thresholds.outlook import CLEAR_SECONDS
 from thresholds.profile import Rules, parse_profile
 from thresholds.window import LATENESS
@@ -148,7 +149,8 @@ def test_every_file_in_the_documents_that_is_named_by_its_path_exists() -> None:
 def test_every_file_of_config_loads_by_its_own_loader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ADT_GATEWAY_CONFIG", raising=False)
     if path.parent.name == "profiles":
-        assert parse_profile(path.read_text("utf-8")).id == path.stem
+        parse = parse_exit_profile if path.stem.startswith("exit-") else parse_profile
+        assert parse(path.read_text("utf-8")).id == path.stem
     else:
         assert load_rules(load_settings(path)).profile.id
 

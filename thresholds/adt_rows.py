@@ -1,4 +1,4 @@
-"""From the bytes of an ADT file to rows of cells: size, encoding, line ends, CSV (RFC 4180), header."""
+"""From the bytes of a signed CSV file to rows of cells: size, encoding, line ends, CSV (RFC 4180), header."""
 
 import codecs
 import csv
@@ -8,7 +8,7 @@ from typing import Final
 
 from thresholds.adt_cells import check_text
 from thresholds.faults import Complaint, Fault, at, attempt, excerpt
-from thresholds.profile import LineEnd, Profile
+from thresholds.layout import Layout, LineEnd
 
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CRLF: Final = "\r\n"
@@ -22,7 +22,7 @@ MAX_LINE: Final = 16_384
 Rows = Sequence[list[str] | None]
 
 
-def name_faults(name: str, profile: Profile) -> list[Fault]:
+def name_faults(name: str, profile: Layout) -> list[Fault]:
     """Return what is wrong with the file's name, which others are made of."""
     if "/" not in name and len(name) <= MAX_NAME and re.fullmatch(profile.file_name, name):
         return []
@@ -30,7 +30,7 @@ def name_faults(name: str, profile: Profile) -> list[Fault]:
     return [at(Complaint("bad_file_name", f"the file name '{excerpt(name)}' is not allowed", remedy))]
 
 
-def size_faults(data: bytes, profile: Profile) -> list[Fault]:
+def size_faults(data: bytes, profile: Layout) -> list[Fault]:
     """Return why the file is not read at all: it is empty or too large."""
     rows = data.count(b"\n") - data.endswith(b"\n")
     if not data:
@@ -46,7 +46,7 @@ def size_faults(data: bytes, profile: Profile) -> list[Fault]:
     return [at(complaint)]
 
 
-def read_text(data: bytes, profile: Profile) -> tuple[str, list[Fault]]:
+def read_text(data: bytes, profile: Layout) -> tuple[str, list[Fault]]:
     """Decode *data*. Bytes that are not of the encoding become surrogates, faults of their cell."""
     mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
     text = data.removeprefix(mark).decode(profile.encoding, "surrogateescape")
@@ -57,7 +57,7 @@ def read_text(data: bytes, profile: Profile) -> tuple[str, list[Fault]]:
     return text, faults
 
 
-def _line_end_faults(text: str, profile: Profile) -> Iterator[Fault]:
+def _line_end_faults(text: str, profile: Layout) -> Iterator[Fault]:
     lines = text.count("\n")
     with_return = text.count(_CRLF)
     remedy = f"end every line with {' or '.join(profile.line_ends)}, all of them the same"
@@ -72,7 +72,7 @@ def _line_end_faults(text: str, profile: Profile) -> Iterator[Fault]:
             "no_final_newline",
             "the last line does not end with a line break, so the file may have been cut off",
             "check that the last row is whole and end it with a line break",
-            severity=profile.rules.no_final_newline,
+            severity=profile.no_final_newline,
         )
         yield at(complaint, lines + 1)
 
@@ -84,7 +84,7 @@ def _first_other(text: str) -> int:
     return text.count("\n", 0, other.start() if other else 0) + 1
 
 
-def read_rows(text: str, profile: Profile) -> tuple[Rows, list[Fault]]:
+def read_rows(text: str, profile: Layout) -> tuple[Rows, list[Fault]]:
     """Return the cells of each physical line, None for a line that cannot be read, and the faults.
 
     Cells never hold a line break, so each line is one row.
@@ -146,7 +146,7 @@ def _broken(line: str, separator: str) -> tuple[int, Complaint]:
     return column, Complaint("quote_fault", message, "quote the whole cell and double quotes in it", value)
 
 
-def header_faults(header: list[str], profile: Profile) -> list[Fault]:
+def header_faults(header: list[str], profile: Layout) -> list[Fault]:
     """Return what is wrong with the header row: each column missing, unknown, misplaced or repeated."""
     wanted = list(profile.headers)
     if header == wanted:

@@ -2,24 +2,23 @@
 
 import enum
 import itertools
-import re
-import tomllib
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
 
 import msgspec
 
-from thresholds.errors import InvalidValueError, ProfileError
+from thresholds.errors import InvalidValueError
 from thresholds.faults import Severity
 from thresholds.instant import UTC_FORMAT, check_instant_format
+from thresholds.layout import (
+    Layout,
+    LayoutColumn,
+    ProfileNumber,
+    ProfileText,
+    bad_profile,
+    pattern_problems,
+    read_layout,
+)
 from thresholds.model import Alignment
-from thresholds.profile_faults import sentence
-
-MAX_PROFILE: Final = 65_536
-"""Characters a profile may have."""
-
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-_Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class Field(enum.StrEnum):
@@ -35,22 +34,6 @@ class Field(enum.StrEnum):
     EFFECTIVE_TO = "effective_to"
 
 
-class LineEnd(enum.StrEnum):
-    """How a line ends."""
-
-    CRLF = "CRLF"
-    LF = "LF"
-
-
-class Container(enum.StrEnum):
-    """What carries the signature."""
-
-    CMS_DETACHED = "cms-detached"
-    CMS_ATTACHED = "cms-attached"
-    CMS_PEM = "cms-pem"
-    RAW_BASE64 = "raw-base64"
-
-
 class Replaces(enum.StrEnum):
     """What a file that comes into force replaces."""
 
@@ -60,13 +43,10 @@ class Replaces(enum.StrEnum):
     """Only the thresholds that it names."""
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Column(LayoutColumn, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One column: its header and exactly one of a field, a constant text or a pattern."""
 
-    header: _Text
     field: Field | None = None
-    constant: str | None = None
-    pattern: str | None = None
 
 
 class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,38 +80,21 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_final_newline: Severity = Severity.WARNING
 
 
-class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Profile(Layout, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Layout, limits and rules of one kind of ADT file."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=40)]
-    title: _Text
-    verified: bool
-    """Whether somebody compared it with the DCC's own template."""
     columns: tuple[Column, ...]
     constants: Constants = Constants()
-    encoding: Literal["utf-8", "ascii"] = "utf-8"
-    separator: Annotated[str, msgspec.Meta(pattern=r"^[,;|\t]\Z")] = ","
-    line_ends: Annotated[tuple[LineEnd, ...], msgspec.Meta(min_length=1)] = (LineEnd.CRLF, LineEnd.LF)
-    instant_format: _Text = UTC_FORMAT
-    file_name: _Text = r"[A-Za-z0-9][A-Za-z0-9._-]*\.csv"
-    """Regular expression that a file's whole name matches; it may have named groups."""
-    container: Container = Container.CMS_DETACHED
+    instant_format: ProfileText = UTC_FORMAT
     alignment: Alignment = Alignment.ROLLING
     replaces: Replaces = Replaces.USER_ID
-    max_bytes: _Positive = 16 * 2**20
-    max_rows: _Positive = 100_000
-    max_level: _Positive = 2**31 - 1
+    max_level: ProfileNumber = 2**31 - 1
     rules: Rules = Rules()
 
     @property
-    def label(self) -> str:
-        """What a person is shown: the id, and that it is unverified if it is."""
-        return self.id if self.verified else f"{self.id} (unverified)"
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The header row."""
-        return tuple(column.header for column in self.columns)
+    def no_final_newline(self) -> Severity:
+        """What a last line without a line break means."""
+        return self.rules.no_final_newline
 
 
 def parse_profile(text: str) -> Profile:
@@ -139,18 +102,9 @@ def parse_profile(text: str) -> Profile:
 
     Raises `ProfileError`: `profile_too_large`, `profile_not_toml`, or `bad_profile` naming the key.
     """
-    if len(text) > MAX_PROFILE:
-        remedy = f"keep it below {MAX_PROFILE} characters"
-        raise ProfileError(code="profile_too_large", message="it is too large", remedy=remedy)
-    try:
-        profile = msgspec.convert(tomllib.loads(text), Profile)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        message = f"it is not TOML: {error}"
-        raise ProfileError(code="profile_not_toml", message=message, remedy="correct the TOML") from None
-    except msgspec.ValidationError as error:
-        raise _bad(sentence(error, Profile)) from None
-    for problem in itertools.chain(_column_problems(profile), _pattern_problems(profile)):
-        raise _bad(problem)
+    profile = read_layout(text, Profile)
+    for problem in itertools.chain(_column_problems(profile), _instant_problems(profile)):
+        raise bad_profile(problem)
     return profile
 
 
@@ -169,16 +123,9 @@ def _column_problems(profile: Profile) -> Iterator[str]:
             yield f"no column and no constant gives the field `{field}`"
 
 
-def _pattern_problems(profile: Profile) -> Iterator[str]:
+def _instant_problems(profile: Profile) -> Iterator[str]:
+    yield from pattern_problems(profile)
     try:
         check_instant_format(profile.instant_format)
-        for pattern in (profile.file_name, *(column.pattern or "" for column in profile.columns)):
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        yield f"a pattern is not a regular expression: {error}"
     except InvalidValueError as error:
         yield f"instant_format: {error}"
-
-
-def _bad(what: str) -> ProfileError:
-    return ProfileError(code="bad_profile", message=what, remedy="correct the profile's TOML file")

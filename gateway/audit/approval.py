@@ -19,6 +19,7 @@ from webauthn.helpers.structs import (
 )
 
 from gateway.audit.record import Content
+from gateway.audit.signed_file import FileKind, actions
 
 SCHEMA: Final = "adt-gateway-approval-1"
 DOMAIN: Final = b"adt-gateway approval of a file v1\n"
@@ -122,7 +123,8 @@ def evidence_fault(evidence: Evidence, data: bytes, records: dict[int, Content])
     if approval is None:
         return "no approval in the chain names this evidence"
     claim = evidence.claim
-    said = (f"adt-file/{claim.file}", claim.sha256, claim.person)
+    kind = FileKind(approval.action.removesuffix(".approved").replace("_", "-"))
+    said = (kind.subject(claim.file), claim.sha256, claim.person)
     recorded = (approval.subject, approval.detail.get("sha256"), approval.actor)
     if said != recorded:
         return f"record {approval.number} is of another approval than the evidence: {recorded}"
@@ -131,7 +133,7 @@ def evidence_fault(evidence: Evidence, data: bytes, records: dict[int, Content])
 
 def _approval(digest: str, records: dict[int, Content]) -> Content | None:
     for record in records.values():
-        passkey = record.detail.get("passkey") if record.action == "adt_file.approved" else None
+        passkey = record.detail.get("passkey") if record.action in actions("approved") else None
         if isinstance(passkey, dict) and passkey.get("evidence_sha256") == digest:
             return record
     return None

@@ -13,10 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from gateway.audit.record import Content
+from gateway.audit.signed_file import FileKind, actions
 
 SCHEMA: Final = "adt-gateway-receipt-1"
 
-STEPS: Final = ("adt_file.submitted", "adt_file.approved", "adt_file.signed")
+STEPS: Final = tuple(kind.action(step) for kind in FileKind for step in ("submitted", "approved", "signed"))
 """The actions of the records that a receipt tells of."""
 
 SECOND: Final = 1.0
@@ -81,12 +82,13 @@ def receipt_faults(receipt: Receipt, records: Mapping[int, Content]) -> Iterator
     *records* are the verified records of the actions `STEPS`, by number.
     """
     signed = records.get(receipt.audit_record.number)
-    if signed is None or signed.action != "adt_file.signed":
+    if signed is None or signed.action not in actions("signed"):
         yield f"audit_record.number: record {receipt.audit_record.number} is of no signature"
         return
-    submitted = _of(records, signed, "adt_file.submitted")
+    kind = FileKind(signed.action.removesuffix(".signed").replace("_", "-"))
+    submitted = _of(records, signed, kind.action("submitted"))
     approved = records.get(receipt.approved.audit_record)
-    if approved is None or (approved.action, approved.subject) != ("adt_file.approved", signed.subject):
+    if approved is None or (approved.action, approved.subject) != (kind.action("approved"), signed.subject):
         number = receipt.approved.audit_record
         yield f"approved.audit_record: record {number} is of no approval of {signed.subject}"
         return

@@ -8,6 +8,7 @@ import msgspec
 import rfc8785
 
 from gateway.audit.record import GENESIS, AuditRecord, Content, record_hash
+from gateway.audit.two_people import TwoPeople
 
 SAFE: Final = 2**53
 
@@ -46,6 +47,7 @@ def verify_chain(
     records: Iterable[AuditRecord],
     anchors: Mapping[int, str] | None = None,
     after: Place = START,
+    people: TwoPeople | None = None,
     *,
     may_be_withheld: bool = False,
 ) -> ChainVerdict:
@@ -53,10 +55,13 @@ def verify_chain(
 
     *anchors* are hashes by record number that were kept elsewhere (in a receipt, in an alert). They show
     what the chain by itself cannot: that nobody computed it anew, and that its end is still there.
+    *people* is what has seen the records before *after*; each signature needs the approval of a second person
+    before it.
 
     A record about a classified incident comes with its hash alone to whoever may not see it. Where that
     *may_be_withheld* the next record has to follow from that hash, and the verdict says how many there were.
     """
+    seen = people or TwoPeople()
     wanted = dict(anchors or {})
     number, previous, read, withheld = after.number, after.hash, 0, 0
     for record in records:
@@ -66,7 +71,7 @@ def verify_chain(
             withheld += 1
             reason = _fault_of_withheld(record, number + 1, anchor)
         else:
-            reason = _fault(record, number + 1, previous, anchor)
+            reason = _fault(record, number + 1, previous, anchor, seen)
         if reason:
             return ChainVerdict(False, read, number, previous, number + 1, reason)
         number, previous = record.number, record.hash
@@ -77,7 +82,7 @@ def verify_chain(
     return ChainVerdict(True, read, number, previous, withheld=withheld)
 
 
-def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) -> str:
+def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, seen: TwoPeople) -> str:
     """Return what is wrong with *record*, or nothing."""
     # 1. It is a record and stands where it should.
     if not _is_record(record):
@@ -105,8 +110,8 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None) 
         return (
             f"record {number} does not follow from record {number - 1}: one was changed, removed or inserted"
         )
-    # 4. It is the one that was known elsewhere.
-    return _fault_of_anchor(record, number, anchor)
+    # 4. It is the one that was known elsewhere. 5. Whoever signed had the approval of a second person.
+    return _fault_of_anchor(record, number, anchor) or seen.fault(content)
 
 
 def _fault_of_withheld(record: AuditRecord, number: int, anchor: str | None) -> str:

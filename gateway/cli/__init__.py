@@ -36,6 +36,7 @@ VERBS: Final = {
     "incidents": ("gateway.cli.monitoring:incidents", "List and show candidate incidents, and work on them."),
     "alerts": ("gateway.cli.alerts:alerts", "Show the alert channels, test them, send dead letters anew."),
     "silences": ("gateway.cli.silences:silences", "List, add or end silences and planned work."),
+    "quarantine": ("gateway.cli.quarantine:quarantine", "Decide on requests that the DCC holds."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }
 """Every verb: where it is, and what the list of verbs says of it."""

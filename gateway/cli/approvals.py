@@ -7,11 +7,12 @@ from typing import Final
 import msgspec
 
 from gateway.audit.record import Content
+from gateway.audit.signed_file import FileKind
 from gateway.cli.reading import read_input
 from gateway.errors import InvalidInput
 
 APPROVAL_BYTES: Final = 65_536
-ACTIONS: Final = ("passkey.added", "passkey.removed", "adt_file.approved")
+ACTIONS: Final = ("passkey.added", "passkey.removed", *(kind.action("approved") for kind in FileKind))
 """The actions of the records that evidence is compared with."""
 
 
@@ -38,7 +39,7 @@ def _read(path: Path) -> Given:
     if evidence.schema != SCHEMA:
         raise _malformed(path)
     claim = evidence.claim
-    summary = f"{claim.person} signed for ADT file {claim.file}, SHA-256 {claim.sha256}, at {evidence.origin}"
+    summary = f"{claim.person} signed for file {claim.file}, SHA-256 {claim.sha256}, at {evidence.origin}"
     return Given(data, summary)
 
 

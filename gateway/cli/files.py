@@ -13,13 +13,16 @@ from gateway.errors import ExitCode
 FILES = "/api/v1/adt-files"
 
 
-def _show(file: dict[str, Any], as_json: bool) -> None:
+def show(file: dict[str, Any], as_json: bool = False) -> None:
+    """Print the fields of a file, or of something like it, that say something."""
     if as_json:
         print_json(file)
         return
     for name, value in file.items():
         if name == "signing_error" and value is not None:
             print(f"{'not signed':>18}  {value['message']} [{value['code']}], tried {value['at']}")
+        elif name == "delivery" and value is not None:
+            show({f"delivery {field}": told for field, told in value.items() if field != "file_id"})
         elif value is not None and value != []:
             print(f"{name.replace('_', ' '):>18}  {value}")
 
@@ -46,7 +49,7 @@ def submit(file: Path, as_json: bool) -> int:
     if not as_json:
         show_faults(str(file), answer.pop("warnings"))
         talk(f"{file} is ADT file {answer['id']} now; it waits for a second person to approve it.")
-    _show(answer, as_json)
+    show(answer, as_json)
     return ExitCode.DONE
 
 
@@ -56,7 +59,7 @@ def submit(file: Path, as_json: bool) -> int:
 def files(number: int | None, as_json: bool) -> None:
     """List ADT files, newest first, or show file NUMBER."""
     if number is not None:
-        _show(ask(lambda client: client.get(f"{FILES}/{number}")), as_json)
+        show(ask(lambda client: client.get(f"{FILES}/{number}")), as_json)
         return
     found = ask(lambda client: client.get(FILES))["files"]
     if as_json:
@@ -85,7 +88,7 @@ def files(number: int | None, as_json: bool) -> None:
 @as_json
 def approve(number: int, as_json: bool) -> None:
     """Approve file NUMBER, which somebody else submitted; it is signed and delivered at once."""
-    _show(ask(lambda client: client.post(f"{FILES}/{number}/approve")), as_json)
+    show(ask(lambda client: client.post(f"{FILES}/{number}/approve")), as_json)
 
 
 @click.command()
@@ -94,7 +97,7 @@ def approve(number: int, as_json: bool) -> None:
 @as_json
 def reject(number: int, reason: str, as_json: bool) -> None:
     """Reject file NUMBER."""
-    _show(ask(lambda client: client.post(f"{FILES}/{number}/reject", {"reason": reason})), as_json)
+    show(ask(lambda client: client.post(f"{FILES}/{number}/reject", {"reason": reason})), as_json)
 
 
 @click.command()
@@ -103,7 +106,7 @@ def reject(number: int, reason: str, as_json: bool) -> None:
 @as_json
 def withdraw(number: int, reason: str, as_json: bool) -> None:
     """Withdraw your own file NUMBER before it is signed."""
-    _show(ask(lambda client: client.post(f"{FILES}/{number}/withdraw", {"reason": reason})), as_json)
+    show(ask(lambda client: client.post(f"{FILES}/{number}/withdraw", {"reason": reason})), as_json)
 
 
 @click.command()
@@ -112,7 +115,7 @@ def withdraw(number: int, reason: str, as_json: bool) -> None:
 @as_json
 def acknowledge(number: int, reference: str, as_json: bool) -> None:
     """Record that the DCC acknowledged file NUMBER; it comes into force at its time."""
-    _show(ask(lambda client: client.post(f"{FILES}/{number}/acknowledge", {"reference": reference})), as_json)
+    show(ask(lambda client: client.post(f"{FILES}/{number}/acknowledge", {"reference": reference})), as_json)
 
 
 @click.command()
@@ -128,6 +131,11 @@ def acknowledge(number: int, reference: str, as_json: bool) -> None:
 @as_json
 def fetch(number: int, folder: Path, as_json: bool) -> None:
     """Download file NUMBER, its signature, its receipt and what a passkey gave at its approval."""
+    download(number, folder, as_json)
+
+
+def download(number: int, folder: Path, as_json: bool) -> None:
+    """Write the parts of signed file NUMBER into *folder*, and say their names."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, data in ask(lambda client: _download(client, number)).items():

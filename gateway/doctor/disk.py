@@ -50,7 +50,10 @@ async def _folders(settings: Settings, now: float) -> AsyncIterator[Finding]:
     yield judge_folder(DATA, settings.data_directory)
     found = nearest_existing(settings.data_directory)
     yield judge_space(found, shutil.disk_usage(found).free)
-    yield judge_folder(DELIVERY, settings.delivery_folder)
+    if settings.delivery.channel == "folder":
+        yield judge_folder(DELIVERY, settings.delivery_folder)
+    else:
+        yield ok(DELIVERY, f"not used: files are delivered by {settings.delivery.channel}")
 
 
 CHECKS = (Check((DATA, SPACE, DELIVERY), _folders),)

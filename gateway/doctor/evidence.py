@@ -15,6 +15,7 @@ from sqlalchemy import LargeBinary, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import Content
+from gateway.audit.signed_file import FileKind
 from gateway.doctor.finding import Check, Finding, failed, ok, unknown
 from gateway.doctor.in_force import REMEDY, THRESHOLDS, Recorded, first_of, judge_thresholds
 from gateway.doctor.store import reading, sqlite_file
@@ -29,8 +30,11 @@ from thresholds.model import Threshold
 
 FILES = "adt files"
 
-STATES: Final = {f"adt_file.{state.replace(' ', '_')}": state for state in FileState}
+STATES: Final = {kind.action(state): (kind, state) for kind in FileKind for state in FileState}
 """The actions that move a file, and where to."""
+
+BEGINNINGS: Final = tuple(f'"{kind.action("")}'.encode() for kind in FileKind)
+"""How those actions begin in a record."""
 
 NUMBER: Final = re.compile("[0-9]{1,18}")
 
@@ -75,7 +79,7 @@ async def _rules(
     """Return the rules that each file on its way or in force was submitted under, where they can be had."""
     found = {}
     for file in files:
-        if file.state in LIVE:
+        if file.state in LIVE and file.kind is FileKind.ADT:
             with contextlib.suppress(ProfileLost):
                 if file.profile_sha256 is not None:
                     await stored_profile(connection, file)  # evidence, though the daemon may know it already
@@ -104,7 +108,7 @@ async def _recorded(connection: AsyncConnection) -> dict[int, Recorded]:
     found: dict[int, Recorded] = {}
     query = select(cast(audit_records.c.body, LargeBinary)).order_by(audit_records.c.number)
     async for (body,) in await connection.stream(query):
-        if b'"adt_file.' in body and (content := _content(body)) is not None:
+        if any(start in body for start in BEGINNINGS) and (content := _content(body)) is not None:
             _note(found, content)
     return found
 
@@ -117,9 +121,9 @@ def _content(body: bytes) -> Content | None:
 
 
 def _note(found: dict[int, Recorded], content: Content) -> None:
-    kind, _, number = content.subject.partition("/")
-    state = STATES.get(content.action)
-    if state is None or kind != "adt-file" or not NUMBER.fullmatch(number):
+    subject, _, number = content.subject.partition("/")
+    kind, state = STATES.get(content.action, (None, FileState.FAILED))
+    if kind is None or subject != kind or not NUMBER.fullmatch(number):
         return
     if state is FileState.SUBMITTED:
         found[int(number)] = Recorded(state, content)
@@ -147,18 +151,21 @@ def _wrong_files(
     for number in sorted(recorded.keys() | files.keys()):
         record, file = recorded.get(number), files.get(number)
         if file is None:
-            yield f"ADT file {number} is on record and not in the table"
+            record = recorded[number]
+            called = FileKind(record.submitted.subject.partition("/")[0]).called(number)
+            yield f"{called} is on record and not in the table"
         elif record is None:
-            yield f"ADT file {number} ({file.name}) is in the table and not on record"
+            yield f"{file.called} ({file.name}) is in the table and not on record"
         else:
             for column, kept, said in _facts(record, file, contents.get(number)):
                 if kept != said:
-                    yield f"ADT file {number} ({file.name}): {column} is {kept!r} but {said!r} on record"
+                    yield f"{file.called} ({file.name}): {column} is {kept!r} but {said!r} on record"
 
 
 def _facts(record: Recorded, file: StoredFile, content: bytes | None) -> Iterator[tuple[str, object, object]]:
     """Yield what the table says and what the chain says, by column."""
     detail = record.submitted.detail
+    yield "kind", file.subject, record.submitted.subject
     yield "state", str(file.state), str(record.state)
     yield "name", file.name, detail.get("name")
     yield "submitted_by", file.submitted_by, record.submitted.actor

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.access import PERMISSIONS, Action, Person
+from gateway.audit.signed_file import FileKind
 from gateway.store.adt_files import FileState, StoredFile
 
 
@@ -16,6 +17,7 @@ class Step(enum.StrEnum):
     REJECT = "reject"
     WITHDRAW = "withdraw"
     DELIVER = "deliver"
+    HAND_OVER = "handed-over"
     ACKNOWLEDGE = "acknowledge"
 
 
@@ -24,6 +26,7 @@ ACTIONS: Final = {
     Step.REJECT: Action.APPROVE_FILE,
     Step.WITHDRAW: Action.WITHDRAW_FILE,
     Step.DELIVER: Action.DELIVER_FILE,
+    Step.HAND_OVER: Action.DELIVER_FILE,
     Step.ACKNOWLEDGE: Action.ACKNOWLEDGE_FILE,
 }
 """What a person must be allowed for each step."""
@@ -31,7 +34,7 @@ ACTIONS: Final = {
 NEXT: Final = {
     FileState.SUBMITTED: (Step.APPROVE, Step.REJECT, Step.WITHDRAW),
     FileState.APPROVED: (Step.APPROVE, Step.WITHDRAW),
-    FileState.SIGNED: (Step.DELIVER,),
+    FileState.SIGNED: (Step.DELIVER, Step.HAND_OVER),
     FileState.DELIVERED: (Step.ACKNOWLEDGE, Step.DELIVER),
 }
 """The steps that a file in each state waits for; in the other states it waits for nobody."""
@@ -53,8 +56,11 @@ def _obstacle(step: Step, file: StoredFile, person: Person) -> str:
     own = file.submitted_by == person.name
     if step is Step.APPROVE and own:
         return "You submitted this file; a second person must approve it."
-    if not person.may(ACTIONS[step]):
-        wanted = " or ".join(sorted(PERMISSIONS[ACTIONS[step]]))
+    action = ACTIONS[step]
+    if step is Step.WITHDRAW and file.kind is FileKind.EXIT_QUARANTINE:
+        action = Action.DECIDE_QUARANTINE
+    if not person.may(action):
+        wanted = " or ".join(sorted(PERMISSIONS[action]))
         return f"This needs the role {wanted}."
     if step is Step.WITHDRAW and not own:
         return f"{file.submitted_by} submitted this file; only they can withdraw it."

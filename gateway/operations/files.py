@@ -1,4 +1,4 @@
-"""The life of an ADT file: submitted, approved by a second person, delivered, acknowledged."""
+"""The life of a file that is signed: submitted, approved by a second person, delivered, acknowledged."""
 
 import asyncio
 import re
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
 from gateway.audit.record import Entry
+from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, NotPermitted
 from gateway.identity import PasskeyUse
@@ -63,7 +64,7 @@ class DuplicateFile(Conflict):
 
 
 class Files:
-    """What people do with ADT files. Every method is one transaction with its audit record."""
+    """What people do with ADT files; approved and acknowledged are Exit Quarantine files here too. Every method is one transaction with its audit record."""
 
     def __init__(
         self,
@@ -193,6 +194,10 @@ class Files:
     async def withdraw(self, person: Person, file_id: int, reason: str) -> StoredFile:
         """Withdraw one's own file before it is signed, with a reason."""
         person.require(Action.WITHDRAW_FILE)
+        return await self.take_back(person, file_id, reason)
+
+    async def take_back(self, person: Person, file_id: int, reason: str) -> StoredFile:
+        """Withdraw one's own file of any kind, once it is known that *person* may withdraw such files."""
         allowed = (FileState.SUBMITTED, FileState.APPROVED)
         return await self._end(person, file_id, reason, FileState.WITHDRAWN, allowed)
 
@@ -204,7 +209,7 @@ class Files:
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
             if to is FileState.WITHDRAWN and file.submitted_by != person.name:
-                msg = f"ADT file {file_id} was submitted by {file.submitted_by}, not by {person.name}"
+                msg = f"{file.called} was submitted by {file.submitted_by}, not by {person.name}"
                 raise NotPermitted("not_your_file", msg, f"Ask {file.submitted_by}.")
             _expect(file, *allowed)
             await self._record(connection, person.name, str(to), file, now, {"reason": reason})
@@ -234,10 +239,10 @@ class Files:
             return await get_file(connection, file_id)
 
     async def newest(self, person: Person) -> list[StoredFile]:
-        """Return all files, newest first."""
+        """Return all ADT files, newest first."""
         person.require(Action.READ_FILES)
         async with self._database.read() as connection:
-            return await list_files(connection)
+            return await list_files(connection, kind=FileKind.ADT)
 
     async def _record(
         self,
@@ -248,7 +253,7 @@ class Files:
         now: float,
         detail: dict[str, Any] | None = None,
     ) -> int:
-        entry = Entry(actor, f"adt_file.{step}", file.subject, detail or {})
+        entry = Entry(actor, file.kind.action(step), file.subject, detail or {})
         return (await append_record(connection, entry, now)).number
 
 
@@ -275,5 +280,5 @@ def required_reason(text: str) -> str:
 def _expect(file: StoredFile, *states: FileState) -> None:
     if file.state not in states:
         wanted = " or ".join(states)
-        msg = f"ADT file {file.id} is {file.state}; this can be done while it is {wanted}"
-        raise Conflict("adt_file_state", msg, f"Look at it: adt-gateway files {file.id}")
+        msg = f"{file.called} is {file.state}; this can be done while it is {wanted}"
+        raise Conflict("adt_file_state", msg, f"Look at it: {file.look}")

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import Entry
+from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import StoreRefused, Unavailable
 from gateway.health import Health
@@ -96,7 +97,7 @@ class InForce:
     async def bring_due(self, now: int) -> int:
         """Bring every acknowledged file that is due into force; return when to look again."""
         async with self._database.read() as connection:
-            acknowledged = await list_files(connection, FileState.ACKNOWLEDGED)
+            acknowledged = await list_files(connection, FileState.ACKNOWLEDGED, kind=FileKind.ADT)
         due = [file for file in acknowledged if file.effective_from <= now]
         for file in sorted(due, key=lambda file: (file.effective_from, file.id)):
             try:

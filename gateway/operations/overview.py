@@ -15,6 +15,8 @@ from gateway.operations.classified import masked
 from gateway.operations.sources import ShownSource, Sources
 from gateway.store.adt_files import FileState, count_files, count_files_of_others
 from gateway.store.database import Database
+from gateway.store.decision_rows import HELD
+from gateway.store.decisions import count_to_approve, held_by_state
 from gateway.store.incident_list import IncidentFilter, ListedIncident, count_open_by_level, find_incidents
 from gateway.store.outbox import count_waiting
 from thresholds.model import Threshold, UserId
@@ -79,6 +81,8 @@ class Overview:
                 files = await count_files(connection)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)
+                decisions = await count_to_approve(connection, person.name)
+                held, _ = (await held_by_state(connection)).get(HELD, (0, 0))
         except GatewayError as error:
             self._health.report("store", works=False, detail=error.message)
             raise
@@ -93,7 +97,7 @@ class Overview:
             open_by_level=by_level,
             newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
-            waiting=_waiting(person, files, to_approve, sum(by_level.values())),
+            waiting=_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
             alerts_waiting=alerts,
         )
 
@@ -109,10 +113,19 @@ def by_user(thresholds: Iterable[Threshold], now: float) -> list[UserThresholds]
     return [UserThresholds(user, *row) for user, row in sorted(counts.items())]
 
 
-def _waiting(person: Person, files: dict[str, int], to_approve: int, incidents: int) -> list[Waiting]:
+def _waiting(
+    person: Person, files: dict[str, int], to_approve: int, incidents: int, held: int, decisions: int
+) -> list[Waiting]:
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
         (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/files?state=submitted"),
+        (
+            Action.APPROVE_FILE,
+            "Decisions on quarantine to approve or reject",
+            decisions,
+            "/quarantine/decisions",
+        ),
+        (Action.DECIDE_QUARANTINE, "Requests that the DCC holds, to decide on", held, "/quarantine"),
         (Action.WORK_ON_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
         (
             Action.DELIVER_FILE,

@@ -171,7 +171,7 @@ class Passkeys:
             content = await get_part(connection, file_id, "content")
             own = await store.passkeys_of(connection, session.person.name)
         if hashlib.sha256(content or b"").hexdigest() != file.sha256:
-            msg = f"the stored bytes of ADT file {file_id} are not those that were submitted"
+            msg = f"the stored bytes of {file.called} are not those that were submitted"
             raise GatewayError("stored_bytes_changed", msg, "Look at the chain: adt-gateway audit verify")
         if not own:
             return file, None
@@ -194,7 +194,7 @@ class Passkeys:
             proof = await self._proof(person, file_id, nonce, answer)
         except AssertionWrong as error:
             await self._files.record_refusal(person, file_id, "passkey_wrong")
-            msg = f"the passkey's answer does not hold for ADT file {file_id}: {error}"
+            msg = f"the passkey's answer does not hold for file {file_id}: {error}"
             raise NotPermitted(
                 "passkey_wrong", msg, "Open the page again, and use a passkey of yours."
             ) from error

@@ -40,7 +40,7 @@ async def refusal(
     one of a provider nobody can say so; one human may well have both.
     """
     if file.submitted_by == person.name:
-        msg = f"{person.name} submitted ADT file {file.id} and so cannot approve it"
+        msg = f"{person.name} submitted {file.called} and so cannot approve it"
         return NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
     submitter = await find_person(connection, file.submitted_by)
     approver = await find_person(connection, person.name)

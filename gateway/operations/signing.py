@@ -20,7 +20,7 @@ from gateway.errors import Conflict, GatewayError, TokenUnavailable
 from gateway.health import Health
 from gateway.live import Live
 from gateway.metrics import CERTIFICATE_EXPIRY, LAST_SIGNATURE, SIGNATURES, SIGNING_FAILURES
-from gateway.operations.profiles import rules_of
+from gateway.operations.profiles import container_of
 from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
@@ -82,7 +82,7 @@ async def last_signing_error(connection: AsyncConnection, file: StoredFile) -> S
         # Whoever changed a record is named by the verification of the chain, not here.
         with contextlib.suppress(msgspec.DecodeError):
             content = msgspec.json.decode(record.body, type=Content)
-            if content.action == "adt_file.signing_failed":
+            if content.action == file.kind.action("signing_failed"):
                 return msgspec.convert(content.detail, SigningError)
     return None
 
@@ -122,14 +122,13 @@ class Signing:
         be signed later.
         """
         async with self._signing:
-            file, content = await self._begin(file_id)
+            file, content, container = await self._begin(file_id)
             if file.state is FileState.FAILED:
                 self._live.file(file)
-            rules = self._rules.of(file.profile_sha256)
-            if file.state is not FileState.APPROVED or rules is None:
+            if file.state is not FileState.APPROVED or container is None:
                 return file
             try:
-                artefact = await self._signature(content, Container(rules.profile.container))
+                artefact = await self._signature(content, Container(container))
             except TokenUnavailable as error:
                 self._conditions.holds(self._trouble(file, error))
                 await self._failed(file, error)
@@ -191,27 +190,30 @@ class Signing:
         CERTIFICATE_EXPIRY.set(certificate.not_after.timestamp() if certificate else 0)
         self._described_at = now
 
-    async def _begin(self, file_id: int) -> tuple[StoredFile, bytes]:
-        """Record that the token is about to be used, and return the bytes that were approved."""
-        now = self._clock()
+    async def _begin(self, file_id: int) -> tuple[StoredFile, bytes, str | None]:
+        """Record that the token is about to be used; return the bytes that were approved and their container."""
+        now, container = self._clock(), None
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
             content = await get_part(connection, file_id, "content") or b""
             if file.state in {FileState.SUBMITTED, FileState.REJECTED, FileState.WITHDRAWN, FileState.FAILED}:
-                msg = f"ADT file {file_id} is {file.state}: only an approved file is signed"
-                raise Conflict("adt_file_state", msg, f"Look at it: adt-gateway files {file_id}")
+                msg = f"{file.called} is {file.state}: only an approved file is signed"
+                raise Conflict("adt_file_state", msg, f"Look at it: {file.look}")
             if file.state is FileState.APPROVED:
                 if hashlib.sha256(content).hexdigest() != file.sha256:
                     reason = "the stored bytes are not those that were approved"
                     await append_record(
-                        connection, Entry("system", "adt_file.failed", file.subject, {"reason": reason}), now
+                        connection,
+                        Entry("system", file.kind.action("failed"), file.subject, {"reason": reason}),
+                        now,
                     )
-                    return await move_file(connection, file, FileState.FAILED, reason=reason), content
-                await rules_of(connection, self._rules, file)
+                    failed = await move_file(connection, file, FileState.FAILED, reason=reason)
+                    return failed, content, None
+                container = await container_of(connection, self._rules, file)
                 detail = {"sha256": file.sha256, "approval_record": file.approval_record}
-                entry = Entry("system", "adt_file.signing", file.subject, detail)
+                entry = Entry("system", file.kind.action("signing"), file.subject, detail)
                 await append_record(connection, entry, now)
-        return file, content
+        return file, content, container
 
     async def _signature(self, content: bytes, container: Container) -> SignedArtefact:
         """Ask the token, and believe only what verifies."""
@@ -253,7 +255,7 @@ class Signing:
         }
         async with self._database.write() as connection:
             record = await append_record(
-                connection, Entry("system", "adt_file.signed", file.subject, detail), now
+                connection, Entry("system", file.kind.action("signed"), file.subject, detail), now
             )
             receipt = make_receipt(file, artefact, record)
             signed = await move_file(
@@ -286,5 +288,5 @@ class Signing:
         self._health.report("token", works=False, detail=f"{error.code}: {error.message}", needed=False)
         detail = {"code": error.code, "message": error.message, "at": to_text(self._clock())}
         async with self._database.write() as connection:
-            entry = Entry("system", "adt_file.signing_failed", file.subject, detail)
+            entry = Entry("system", file.kind.action("signing_failed"), file.subject, detail)
             await append_record(connection, entry, self._clock())

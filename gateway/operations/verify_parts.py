@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from gateway.audit.record import AuditRecord
+from gateway.audit.two_people import TwoPeople
 from gateway.audit.verify import ChainVerdict, Place, verify_chain
 
 LENGTH_OCTETS: Final = 4
@@ -30,11 +31,11 @@ def frame(value: object) -> bytes:
 
 def work(source: BinaryIO, answers: BinaryIO) -> None:
     """Answer part after part until *source* ends."""
-    after = Place()
+    after, people = Place(), TwoPeople()
     while head := source.read(LENGTH_OCTETS):
         rows = _decode(source.read(int.from_bytes(head, "big")))
         records = [AuditRecord(*row) for row in rows]  # type: ignore[arg-type] # verification looks at the types
-        verdict: ChainVerdict = verify_chain(records, after=after)
+        verdict: ChainVerdict = verify_chain(records, after=after, people=people)
         after = Place(verdict.last_number, verdict.last_hash)
         answers.write(frame(verdict))
         answers.flush()

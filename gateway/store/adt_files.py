@@ -1,4 +1,4 @@
-"""ADT files as kept: their bytes, their state and what each step added."""
+"""Signed files as kept, of every kind: their bytes, their state and what each step added."""
 
 import enum
 from typing import Any
@@ -7,8 +7,10 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.audit.signed_file import FileKind
 from gateway.errors import Conflict, NotFound
 from gateway.store.database import inserted_id
+from gateway.store.decision_rows import follow_file
 from gateway.store.schema import adt_files
 
 
@@ -56,18 +58,29 @@ class StoredFile(msgspec.Struct, frozen=True):
     reason: str | None
     profile_sha256: str | None
     """Of the text of the profile that it was submitted under; None for files of before those were kept."""
+    kind: FileKind = FileKind.ADT
 
     @property
     def subject(self) -> str:
         """How audit records name it."""
-        return f"adt-file/{self.id}"
+        return self.kind.subject(self.id)
+
+    @property
+    def called(self) -> str:
+        """How people call it."""
+        return self.kind.called(self.id)
+
+    @property
+    def look(self) -> str:
+        """The command that shows it."""
+        return self.kind.look(self.id)
 
 
 _COLUMNS = [adt_files.c[name] for name in StoredFile.__struct_fields__]
 
 
 def _file(row: Any) -> StoredFile:
-    return msgspec.structs.replace(StoredFile(*row), state=FileState(row.state))
+    return msgspec.structs.replace(StoredFile(*row), state=FileState(row.state), kind=FileKind(row.kind))
 
 
 async def insert_file(connection: AsyncConnection, **values: Any) -> int:
@@ -84,16 +97,24 @@ async def get_file(connection: AsyncConnection, file_id: int) -> StoredFile:
     return _file(row)
 
 
-async def list_files(connection: AsyncConnection, *states: FileState) -> list[StoredFile]:
-    """Return the files in *states* (all of them without), newest first."""
+ADT = adt_files.c.kind == FileKind.ADT
+"""Whether a file sets thresholds: what is listed and counted for people are those; others have lists of their own."""
+
+
+async def list_files(
+    connection: AsyncConnection, *states: FileState, kind: FileKind | None = None
+) -> list[StoredFile]:
+    """Return the files in *states* (all of them without) and of *kind* (every one without), newest first."""
     query = select(*_COLUMNS).order_by(adt_files.c.id.desc())
+    if kind is not None:
+        query = query.where(adt_files.c.kind == kind)
     if states:
         query = query.where(adt_files.c.state.in_(states))
     return [_file(row) for row in await connection.execute(query)]
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Which files wait for a person: those of others to approve, delivered ones to acknowledge."""
+    """Which ADT files wait for a person: those of others to approve, delivered ones to acknowledge."""
 
     approver: str | None
     """The person's name, where they may approve."""
@@ -107,14 +128,14 @@ class Waiting(msgspec.Struct, frozen=True):
             found.append(and_(adt_files.c.state == FileState.SUBMITTED, others))
         if self.acknowledges:
             found.append(adt_files.c.state == FileState.DELIVERED)
-        return or_(*found)
+        return and_(ADT, or_(*found))
 
 
 async def page_of_files(
     connection: AsyncConnection, wanted: FileState | Waiting | None, offset: int, limit: int
 ) -> list[StoredFile]:
-    """Return files in a state, those that wait for somebody, or all; newest first."""
-    query = select(*_COLUMNS).order_by(adt_files.c.id.desc()).offset(offset).limit(limit)
+    """Return ADT files in a state, those that wait for somebody, or all; newest first."""
+    query = select(*_COLUMNS).where(ADT).order_by(adt_files.c.id.desc()).offset(offset).limit(limit)
     if isinstance(wanted, Waiting):
         query = query.where(wanted.condition())
     elif wanted is not None:
@@ -137,15 +158,16 @@ async def newest_in_force(connection: AsyncConnection) -> int:
     return int((await connection.execute(query)).scalar_one() or 0)
 
 
-async def count_files(connection: AsyncConnection) -> dict[str, int]:
-    """Return how many files there are, by state."""
+async def count_files(connection: AsyncConnection, *, every_kind: bool = False) -> dict[str, int]:
+    """Return how many ADT files, or files of every kind, there are, by state."""
     query = select(adt_files.c.state, func.count()).group_by(adt_files.c.state)
+    query = query if every_kind else query.where(ADT)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def count_files_of_others(connection: AsyncConnection, state: FileState, name: str) -> int:
-    """Return how many files in *state* were submitted by others than the person called *name*."""
-    which = adt_files.c.state == state, adt_files.c.submitted_by != name
+    """Return how many ADT files in *state* were submitted by others than the person called *name*."""
+    which = ADT, adt_files.c.state == state, adt_files.c.submitted_by != name
     query = select(func.count()).select_from(adt_files).where(*which)
     return int((await connection.execute(query)).scalar_one())
 
@@ -156,6 +178,9 @@ async def last_signature(connection: AsyncConnection) -> tuple[int, int | None]:
     row = (await connection.execute(query)).one()
     return int(row[0]), row[1]
 
+
+DROPPED = (FileState.REJECTED, FileState.WITHDRAWN, FileState.FAILED)
+"""States of files that the DCC will never get."""
 
 LIVE = (
     FileState.SUBMITTED,
@@ -201,13 +226,18 @@ async def get_part(connection: AsyncConnection, file_id: int, part: str) -> byte
 async def move_file(
     connection: AsyncConnection, file: StoredFile, to: FileState, **values: Any
 ) -> StoredFile:
-    """Move *file* from the state it was read in to another; raise `Conflict` if it has moved since."""
+    """Move *file* from the state it was read in to another; raise `Conflict` if it has moved since.
+
+    Requests on which an Exit Quarantine file decides follow it in the same transaction.
+    """
     result = await connection.execute(
         update(adt_files)
         .where(adt_files.c.id == file.id, adt_files.c.state == file.state)
         .values(state=to, **values)
     )
     if result.rowcount != 1:
-        msg = f"ADT file {file.id} is no longer {file.state}: somebody was faster"
-        raise Conflict("adt_file_moved", msg, f"Look at it again: adt-gateway files {file.id}")
+        msg = f"{file.called} is no longer {file.state}: somebody was faster"
+        raise Conflict("adt_file_moved", msg, f"Look at it again: {file.look}")
+    if file.kind is FileKind.EXIT_QUARANTINE:
+        await follow_file(connection, file.id, dropped=to in DROPPED, delivered=to is FileState.DELIVERED)
     return await get_file(connection, file.id)

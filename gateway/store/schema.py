@@ -32,6 +32,7 @@ adt_files = Table(
     "adt_files",
     metadata,
     Column("id", Number, primary_key=True),
+    Column("kind", String(16), nullable=False, server_default="adt-file"),
     Column("name", String(200), nullable=False),
     Column("profile", String(64), nullable=False),
     # The rules of a file are those of its submission, whatever profile is set later.

@@ -13,6 +13,7 @@ from gateway.ingest.passed_on import plain
 from gateway.operations.files import FILE_BYTES
 from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
+from gateway.store.deliveries import get_delivery
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.services import SERVICES, Services
@@ -113,13 +114,15 @@ async def list_all(request: web.Request) -> web.Response:
 
 
 async def get_one(request: web.Request) -> web.Response:
-    """Show one ADT file."""
+    """Show one ADT file, and how it was delivered."""
     person = await asker(request)
     services = request.app[SERVICES]
     file = await services.files.get(person, path_number(request))
     async with services.database.read() as connection:
         error = await last_signing_error(connection, file)
-    return json_answer(shown(file, person) | {"signing_error": error})
+        delivery = await get_delivery(connection, file.id)
+    more = {"signing_error": error, "delivery": instants(delivery) if delivery else None}
+    return json_answer(shown(file, person) | more)
 
 
 async def get_file_part(request: web.Request) -> web.Response:
@@ -135,7 +138,7 @@ async def get_file_part(request: web.Request) -> web.Response:
     if data is None:
         raise _missing(file, part, failed)
     if part == "content" and hashlib.sha256(data).hexdigest() != file.sha256:
-        msg = f"the stored bytes of ADT file {file.id} are not those that were submitted"
+        msg = f"the stored bytes of {file.called} are not those that were submitted"
         raise GatewayError(
             "stored_bytes_changed", msg, "Somebody changed the database: adt-gateway audit verify"
         )
@@ -155,9 +158,9 @@ async def get_file_part(request: web.Request) -> web.Response:
 
 def _missing(file: StoredFile, part: str, failed: SigningError | None) -> NotFound:
     if part == "approval_evidence":
-        msg = f"ADT file {file.id} was not approved with a passkey"
+        msg = f"{file.called} was not approved with a passkey"
         return NotFound("adt_file_part_missing", msg, "Who approved it is in its receipt and on record.")
-    msg = f"ADT file {file.id} has no {part} yet: it is {file.state}"
+    msg = f"{file.called} has no {part} yet: it is {file.state}"
     if failed is None:
         return NotFound("adt_file_part_missing", msg, "Have it approved and signed first.")
     why = f"; it was not signed at {failed.at}: {failed.message} [{failed.code}]"
@@ -176,18 +179,18 @@ async def approve_file(services: Services, person: Person, number: int) -> Store
 
     Raises `TokenUnavailable` where it is approved and on record but not signed yet.
     """
-    return await sign_and_deliver(services, (await services.files.approve(person, number)).id)
+    return await sign_and_deliver(services, await services.files.approve(person, number))
 
 
-async def sign_and_deliver(services: Services, number: int) -> StoredFile:
+async def sign_and_deliver(services: Services, approved: StoredFile) -> StoredFile:
     """Sign an approved file and deliver it; raise `TokenUnavailable` where it is approved and not signed yet."""
     try:
-        file = await services.signing.sign(number)
+        file = await services.signing.sign(approved.id)
     except TokenUnavailable as error:
-        msg = f"ADT file {number} is approved and on record, but not signed yet: {error.message}"
+        msg = f"{approved.called} is approved and on record, but not signed yet: {error.message}"
         remedy = f"{error.remedy} It is signed by itself once the token works, or when it is approved again."
         raise TokenUnavailable(error.code, msg, remedy) from error
-    return await services.delivery.deliver(file.id) if file.state is FileState.SIGNED else file
+    return await services.delivery.soon(file) if file.state is FileState.SIGNED else file
 
 
 async def reject(request: web.Request) -> web.Response:
@@ -209,13 +212,22 @@ async def withdraw(request: web.Request) -> web.Response:
 
 
 async def deliver(request: web.Request) -> web.Response:
-    """Write a signed file into the delivery folder, again where it was written before."""
+    """Deliver a signed file by the way that is set, again where it was delivered before."""
     person = await asker(request)
     return json_answer(shown(await request.app[SERVICES].delivery.ask(person, path_number(request))))
 
 
+async def handed_over(request: web.Request) -> web.Response:
+    """Record that one handed a signed file over oneself; body `{"reference"}` of the receipt."""
+    person = await asker(request)
+    person.require(Action.DELIVER_FILE)  # before the body is read
+    note = await _note(request)
+    delivery = request.app[SERVICES].delivery
+    return json_answer(shown(await delivery.confirm(person, path_number(request), note.reference)))
+
+
 async def acknowledge(request: web.Request) -> web.Response:
-    """Record that the DCC acknowledged a file; body `{"reference"}`. It comes into force at its time."""
+    """Record that the DCC acknowledged a file; body `{"reference"}`. An ADT file comes into force at its time."""
     person = await asker(request)
     note = await _note(request)
     services = request.app[SERVICES]

@@ -9,7 +9,8 @@ from aiohttp import web
 from gateway.access import PERMISSIONS
 from gateway.web.answers import json_answer
 from gateway.web.problems import PROBLEM
-from gateway.web.routes import ROUTES, Route
+from gateway.web.route import Route
+from gateway.web.routes import ROUTES
 from gateway.web.shapes import Problem
 
 PATH = "/api/v1/openapi.json"

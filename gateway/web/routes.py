@@ -1,10 +1,8 @@
 """Every route of the API in one table: what it is for, who may use it, what it answers."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from gateway.access import Action
 from gateway.ingest.dcc.records import Recognised
@@ -13,6 +11,7 @@ from gateway.operations.alert_desk import TestResult
 from gateway.web import (
     alerts,
     dcc,
+    decision_routes,
     events,
     evidence,
     files,
@@ -26,6 +25,7 @@ from gateway.web import (
 from gateway.web import incident_shapes as asked
 from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11
 from gateway.web.files import Note
+from gateway.web.route import Handler, Route
 from gateway.web.shapes import (
     AdtFile,
     AdtFiles,
@@ -39,33 +39,6 @@ from gateway.web.shapes import (
     SubmittedFile,
     Thresholds,
 )
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Route(msgspec.Struct, frozen=True):
-    """One route."""
-
-    method: str
-    path: str
-    handler: Handler
-    action: Action | None
-    """What the asker must be allowed; None for routes that anybody may read."""
-    status: int = 200
-    body: str = ""
-    """Content types of the body, where it has one."""
-    takes: type[msgspec.Struct] | None = None
-    """What a JSON body is."""
-    answers: type[msgspec.Struct] | str = ""
-    """What the answer is: a type of JSON, or a content type; empty where it is the adaptor's."""
-    or_status: int = 0
-    """Another status that comes with the same answer; 0 for none."""
-
-    @property
-    def summary(self) -> str:
-        """The first sentence of what the handler does."""
-        return (self.handler.__doc__ or "").strip().splitlines()[0]
-
 
 _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
@@ -213,6 +186,15 @@ ROUTES: Final = (
     Route("POST", _FILE + "/deliver", files.deliver, Action.DELIVER_FILE, answers=AdtFile),
     Route(
         "POST",
+        _FILE + "/handed-over",
+        files.handed_over,
+        Action.DELIVER_FILE,
+        body=_JSON,
+        takes=Note,
+        answers=AdtFile,
+    ),
+    Route(
+        "POST",
         _FILE + "/acknowledge",
         files.acknowledge,
         Action.ACKNOWLEDGE_FILE,
@@ -220,6 +202,7 @@ ROUTES: Final = (
         takes=Note,
         answers=AdtFile,
     ),
+    *decision_routes.ROUTES,
     Route("GET", "/api/v1/thresholds", monitoring.thresholds, Action.READ_MONITORING, answers=Thresholds),
     Route("GET", "/api/v1/rates", monitoring.rates, Action.READ_MONITORING, answers=Rates),
     Route("GET", "/api/v1/events", events.events, Action.READ_MONITORING, answers=events.CONTENT_TYPE),

@@ -14,6 +14,7 @@ from gateway.live import Live
 from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
+from gateway.operations.decisions import Decisions
 from gateway.operations.delivery import Delivery
 from gateway.operations.entrance import Entrance
 from gateway.operations.file_review import Reviews
@@ -49,6 +50,7 @@ class Services:
     backtests: Backtests
     signing: Signing
     delivery: Delivery
+    decisions: Decisions
     in_force: InForce
     counting: Counting
     incidents: Incidents

@@ -9,6 +9,7 @@ from gateway.health import PartHealth
 from gateway.operations.rates import ShownRate
 from gateway.operations.signing import SigningError
 from gateway.store.adt_files import StoredFile
+from gateway.store.deliveries import DeliveryRow
 from gateway.store.incidents import StoredIncident
 from gateway.web.answers import is_instant
 from thresholds.faults import Fault
@@ -40,8 +41,13 @@ def _may_lack(kind: Any) -> bool:
     return Optional in getattr(kind, "__args__", ())
 
 
+ShownDelivery = with_instants(DeliveryRow, "ShownDelivery")
 AdtFile = with_instants(
-    StoredFile, "AdtFile", may_approve=bool | Optional, signing_error=SigningError | None | Optional
+    StoredFile,
+    "AdtFile",
+    may_approve=bool | Optional,
+    signing_error=SigningError | None | Optional,
+    delivery=ShownDelivery | None | Optional,
 )
 SubmittedFile = with_instants(StoredFile, "SubmittedFile", warnings=list[Fault])
 Incident = with_instants(StoredIncident, "Incident", detail=Facts | None)

@@ -15,6 +15,7 @@ from tests.support.visitor import Visitor, words
 ADMIN: Final = frozenset({Role.ADMIN})
 APPROVER: Final = frozenset({Role.APPROVER})
 HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
+DECIDERS: Final = frozenset({Role.ANALYST, Role.OPERATOR})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/files"): EVERYBODY,
@@ -27,7 +28,19 @@ ALLOWED: Final = {
     ("POST", "/files/{number}/reject"): frozenset({Role.APPROVER}),
     ("POST", "/files/{number}/withdraw"): frozenset({Role.SUBMITTER}),
     ("POST", "/files/{number}/deliver"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/files/{number}/handed-over"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
     ("POST", "/files/{number}/acknowledge"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("GET", "/quarantine/decisions"): EVERYBODY,
+    ("GET", "/quarantine/decisions/new"): DECIDERS,
+    ("POST", "/quarantine/decisions/new"): DECIDERS,
+    ("GET", "/quarantine/decisions/{number}"): EVERYBODY,
+    ("POST", "/quarantine/decisions/{number}/approve"): frozenset({Role.APPROVER}),
+    ("POST", "/quarantine/decisions/{number}/reject"): frozenset({Role.APPROVER}),
+    ("POST", "/quarantine/decisions/{number}/withdraw"): DECIDERS,
+    ("POST", "/quarantine/decisions/{number}/deliver"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/quarantine/decisions/{number}/handed-over"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/quarantine/decisions/{number}/acknowledge"): frozenset({Role.OPERATOR, Role.SUBMITTER}),
+    ("POST", "/quarantine/decisions/{number}/ended"): DECIDERS,
     ("GET", "/overview"): EVERYBODY,
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,

@@ -29,7 +29,7 @@ AUTHENTICATOR = {
 
 
 @contextmanager
-def with_passkeys(folder: Path, use: str = "required") -> Iterator[Daemon]:
+def with_passkeys(folder: Path, use: str = "required", **more: dict[str, Any]) -> Iterator[Daemon]:
     """Start a daemon whose approvals are made with passkeys, at localhost: an address has none."""
     port = free_port()
     origin = f"http://localhost:{port}"
@@ -38,7 +38,7 @@ def with_passkeys(folder: Path, use: str = "required") -> Iterator[Daemon]:
         "passkeys": {"origin": origin},
         "approval": {"passkey": use},
     }
-    with Daemon(folder, token=True, **sections) as daemon:
+    with Daemon(folder, token=True, **(sections | more)) as daemon:
         daemon.url = origin
         yield daemon
 
@@ -135,7 +135,7 @@ def test_a_file_is_approved_with_a_passkey_and_an_auditor_verifies_it_offline(
     done = stranger.cli(*arguments)
     assert done.returncode == 0, done.stderr
     file = daemon.as_("bob").file(number)
-    assert f"bob signed for ADT file {number}, SHA-256 {file['sha256']}" in done.stdout
+    assert f"bob signed for file {number}, SHA-256 {file['sha256']}" in done.stdout
     digest = detail(daemon, f"adt-file/{number}", "adt_file.approved")["passkey"]["evidence_sha256"]
     assert digest == file["approval_evidence_sha256"]
     assert json.loads(receipt.read_bytes())["approved"]["evidence_sha256"] == digest

@@ -23,6 +23,7 @@ ONE_ROLE: Final = {
 
 EVERYBODY: Final = frozenset(Role) - {Role.ADAPTOR}
 HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
+DECIDERS: Final = frozenset({Role.ANALYST, Role.OPERATOR})
 ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/service-requests"): frozenset({Role.ADAPTOR}),
     ("post", "/duis/{path}"): frozenset({Role.ADAPTOR}),
@@ -42,6 +43,19 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/adt-files/{number}/withdraw"): frozenset({Role.SUBMITTER}),
     ("post", "/api/v1/adt-files/{number}/deliver"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
     ("post", "/api/v1/adt-files/{number}/acknowledge"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
+    ("post", "/api/v1/adt-files/{number}/handed-over"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
+    ("post", "/api/v1/quarantine/preview"): DECIDERS,
+    ("post", "/api/v1/quarantine/decisions"): DECIDERS,
+    ("get", "/api/v1/quarantine/decisions"): EVERYBODY,
+    ("get", "/api/v1/quarantine/decisions/{number}"): EVERYBODY,
+    ("get", "/api/v1/quarantine/decisions/{number}/{part}"): EVERYBODY,
+    ("post", "/api/v1/quarantine/decisions/{number}/approve"): frozenset({Role.APPROVER}),
+    ("post", "/api/v1/quarantine/decisions/{number}/reject"): frozenset({Role.APPROVER}),
+    ("post", "/api/v1/quarantine/decisions/{number}/withdraw"): DECIDERS,
+    ("post", "/api/v1/quarantine/decisions/{number}/deliver"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
+    ("post", "/api/v1/quarantine/decisions/{number}/handed-over"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
+    ("post", "/api/v1/quarantine/decisions/{number}/acknowledge"): frozenset({Role.SUBMITTER, Role.OPERATOR}),
+    ("post", "/api/v1/quarantine/decisions/{number}/ended"): DECIDERS,
     ("get", "/api/v1/thresholds"): EVERYBODY,
     ("get", "/api/v1/rates"): EVERYBODY,
     ("get", "/api/v1/events"): EVERYBODY,

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.adt import PROFILE, PROFILE_TEXT
 from thresholds.errors import ProfileError
+from thresholds.layout import MAX_PROFILE, Container
 from thresholds.model import Alignment
-from thresholds.profile import MAX_PROFILE, Container, Field, Profile, Replaces, Rules, parse_profile
+from thresholds.profile import Field, Profile, Replaces, Rules, parse_profile
 
 
 def test_the_default_profile_is_unverified_and_has_the_layout_of_the_design() -> None:

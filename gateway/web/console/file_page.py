@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.audit.record import Content
+from gateway.audit.signed_file import FileKind
 from gateway.errors import Conflict, GatewayError, InvalidInput, NotFound, TokenUnavailable, Unavailable
 from gateway.operations.file_review import Review
 from gateway.operations.file_steps import Step, choices
@@ -39,7 +40,10 @@ class Did(msgspec.Struct, frozen=True):
 
 
 async def one(visit: Visit) -> web.StreamResponse:
-    """Show a file."""
+    """Show a file; one that decides on quarantined requests has a page of its own."""
+    file = await visit.services.files.get(visit.person, path_number(visit.request))
+    if file.kind is FileKind.EXIT_QUARANTINE:
+        return visit.go(f"/quarantine/decisions/{file.id}")
     return await _shown(visit)
 
 
@@ -65,6 +69,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         pages=pages,
         filters=change_filters(review, path, here),
         passkey=services.files.passkey,
+        by_hand=services.delivery.channel == "by_hand",
         choices={choice.step: choice.obstacle for choice in choices(review.file, visit.person)},
         duties=tuple(Duty),
         covers=tuple(Cover),
@@ -134,11 +139,22 @@ async def _with_reason(
 
 
 async def deliver(visit: Visit) -> web.StreamResponse:
-    """Write the signed file into the delivery folder, again where it was written before."""
+    """Deliver the signed file, again where it was delivered before."""
 
     async def take() -> str:
         await visit.services.delivery.ask(visit.person, path_number(visit.request))
-        return "It is written into the delivery folder."
+        return "It is delivered."
+
+    return await _stepped(visit, take)
+
+
+async def hand_over(visit: Visit) -> web.StreamResponse:
+    """Record that one handed the signed file over oneself."""
+
+    async def take() -> str:
+        receipt = visit.form.raw("receipt")
+        await visit.services.delivery.confirm(visit.person, path_number(visit.request), receipt)
+        return "It is on record that you handed it over."
 
     return await _stepped(visit, take)
 
@@ -164,13 +180,11 @@ async def _stepped(visit: Visit, take: Callable[[], Awaitable[str]]) -> web.Stre
         fault = await _overtaken(visit, number, error)
         return await _shown(visit, Fault("state", fault), status=error.status)
     except InvalidInput as error:
-        name = "reference" if visit.request.path.endswith(Step.ACKNOWLEDGE) else _reason_field(visit)
+        fields = {Step.ACKNOWLEDGE: "reference", Step.HAND_OVER: "receipt"}
+        step = visit.request.path.rpartition("/")[2]
+        name = fields.get(Step(step), f"reason-{step}")
         return await _shown(visit, Fault(name, _sentence(error)), status=error.status)
     return visit.go(f"{FILES}/{number}", done)
-
-
-def _reason_field(visit: Visit) -> str:
-    return f"reason-{visit.request.path.rpartition('/')[2]}"
 
 
 def _sentence(error: GatewayError) -> str:
@@ -197,5 +211,6 @@ PAGES: Final = (
     Page("POST", f"{ONE}/reject", reject, Action.APPROVE_FILE, "ADT file", parent=FILES),
     Page("POST", f"{ONE}/withdraw", withdraw, Action.WITHDRAW_FILE, "ADT file", parent=FILES),
     Page("POST", f"{ONE}/deliver", deliver, Action.DELIVER_FILE, "ADT file", parent=FILES),
+    Page("POST", f"{ONE}/{Step.HAND_OVER}", hand_over, Action.DELIVER_FILE, "ADT file", parent=FILES),
     Page("POST", f"{ONE}/acknowledge", acknowledge, Action.ACKNOWLEDGE_FILE, "ADT file", parent=FILES),
 )

@@ -16,7 +16,7 @@ from gateway.web.console.visit import Visit
 from thresholds.adt_excerpt import MOST_LINES, lines_around
 from thresholds.adt_file import AdtCheck
 from thresholds.faults import Fault as FileFault
-from thresholds.profile import LineEnd
+from thresholds.layout import LineEnd
 
 NEW: Final = f"{FILES}/new"
 LISTED: Final = 20

@@ -81,7 +81,7 @@ async def _approval(visit: Visit, *faults: Fault) -> web.Response:
     return visit.show(
         "passkey_approval.html",
         Conflict.status if faults else 200,
-        title=f"Approve ADT file {file.id}",
+        title=f"Approve {file.called}",
         faults=faults,
         file=file,
         asked=asked,
@@ -101,8 +101,8 @@ async def approve(visit: Visit) -> web.StreamResponse:
     file = await _passkeys(visit).approve(visit.session, number, form.raw("nonce"), form.raw("answer"))
     if file.approved_by != visit.person.name:
         raise Conflict("adt_file_state", f"{file.approved_by} approved it", "Look at the file's page.")
-    file = await sign_and_deliver(visit.services, file.id)
-    return visit.go(f"/files/{file.id}", f"You approved ADT file {file.id}, {file.name}. It is {file.state}.")
+    file = await sign_and_deliver(visit.services, file)
+    return visit.go(f"/files/{file.id}", f"You approved {file.called}, {file.name}. It is {file.state}.")
 
 
 _NUMBER: Final = "{number:[0-9]{1,10}}"

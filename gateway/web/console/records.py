@@ -14,6 +14,7 @@ SUBJECT_PAGES: Final = MappingProxyType(
         "incident": ("/incidents", Action.READ_MONITORING),
         "silence": ("/silences", Action.READ_MONITORING),
         "adt-file": ("/files", Action.READ_FILES),
+        "exit-quarantine": ("/quarantine/decisions", Action.READ_FILES),
         "person": ("/people", Action.READ_PEOPLE),
     }
 )

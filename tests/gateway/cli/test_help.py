@@ -33,7 +33,7 @@ every_command = pytest.mark.parametrize(
 def test_every_verb_of_the_interface_is_there() -> None:
     wanted = (
         "serve demo doctor check submit files approve reject withdraw fetch acknowledge verify token user "
-        "duis replay rates incidents silences audit"
+        "duis replay rates incidents alerts silences quarantine audit"
     )
     assert list(VERBS) == wanted.split()
     assert {path for path, _ in COMMANDS if len(path) == 2} >= {
@@ -83,7 +83,7 @@ def test_no_option_takes_a_secret(path: tuple[str, ...], command: click.Command)
             assert not words & {"pin", "password", "secret", "token", "key"} or words & {"file", "type"}, name
 
 
-WITHOUT_JSON = {(), ("serve",), ("demo",), ("token",), ("user",), ("audit",)}
+WITHOUT_JSON = {(), ("serve",), ("demo",), ("token",), ("user",), ("audit",), ("quarantine",)}
 """What runs on, and groups that do nothing themselves."""
 
 

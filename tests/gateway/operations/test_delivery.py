@@ -7,6 +7,7 @@ import pytest
 import structlog
 from sqlalchemy import update
 
+from gateway.delivery.folder import FolderWay
 from gateway.errors import GatewayError
 from gateway.operations.delivery import Delivery
 from gateway.store.adt_files import FileState, StoredFile, get_file
@@ -34,7 +35,7 @@ async def change(database: Database, file: StoredFile, **values: object) -> None
 
 async def test_the_three_files_are_written(sqlite: Database, tmp_path: Path) -> None:
     file = await signed(sqlite)
-    delivered = await Delivery(sqlite, tmp_path / "out", lambda: 1000.0).deliver(file.id)
+    delivered = await Delivery(sqlite, FolderWay(tmp_path / "out"), lambda: 1000.0).deliver(file.id)
     assert delivered.state is FileState.DELIVERED
     folder = tmp_path / "out" / str(file.id)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
@@ -49,7 +50,7 @@ async def test_bytes_that_somebody_changed_in_the_store_are_not_delivered(
 ) -> None:
     file = await signed(sqlite)
     await change(sqlite, file, content=b"changed")
-    delivery = Delivery(sqlite, tmp_path / "out", lambda: 1000.0)
+    delivery = Delivery(sqlite, FolderWay(tmp_path / "out"), lambda: 1000.0)
     with structlog.testing.capture_logs() as logs, pytest.raises(GatewayError) as caught:
         await delivery.deliver(file.id)
     assert caught.value.code == "stored_bytes_changed"
@@ -65,5 +66,5 @@ async def test_the_names_of_new_folders_are_on_disk_too(
     file = await signed(sqlite)
     out = tmp_path / "new" / "out"
     with watched_fsync(monkeypatch) as synced:
-        await Delivery(sqlite, out, lambda: 1000.0).deliver(file.id)
+        await Delivery(sqlite, FolderWay(out), lambda: 1000.0).deliver(file.id)
     assert {tmp_path, tmp_path / "new", out, out / str(file.id)} <= set(synced)
