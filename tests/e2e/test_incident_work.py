@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.support.api import Answer, Person, header_line, side_by_side, wait_for
+from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
 from tests.support.visitor import Visitor, words
 
 pytestmark = needs_softhsm
 
+WIDTH = 360
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -203,3 +206,31 @@ def test_what_is_classified_is_closed_to_auditor_and_admin_on_every_way(own_daem
     assert alerts[-1]["marking"] == "classified"
     assert alerts[-1]["facts"] is None
     assert "threshold passed" not in alerts[-1]["title"]
+
+
+@needs_chromium
+def test_everybody_can_work_on_an_incident(browser: Browser, watched: Daemon) -> None:
+    """axe-core finds nothing, nothing is wider than a telephone, and the forms work with a fault first."""
+    with opened(browser, watched.url) as page:
+        sign_in(page, "ana")
+        for where in ("/incidents/1", "/incidents/1/work", "/incidents?state=all"):
+            page.goto(where)
+            assert_accessible(page)
+            page.set_viewport_size({"width": WIDTH, "height": 740})
+            assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        page.goto("/incidents/1/work")
+        page.get_by_label("Number of an incident it belongs together with").fill("999")
+        page.get_by_label("Reason", exact=True).last.fill("one cause")
+        page.get_by_role("button", name="Put into one group").click()
+        page.get_by_text("there is no candidate incident 999").first.wait_for()
+        page.goto("/incidents/1/work")
+        page.get_by_label("Major Security Incident").check()
+        page.get_by_role("group", name="In the words of the SEC").wait_for()
+        form = page.locator("form[action$='/classification']")
+        form.get_by_label("Reason").fill("supply")
+        form.get_by_role("button").click()
+        page.get_by_role("alert").get_by_text("Choose which of the letters hold").wait_for()
+        assert_accessible(page)
+        page.get_by_label("(c) loss or interruption").check()
+        page.get_by_role("button", name="Decide the classification").click()
+        page.get_by_text("The classification is decided.").wait_for()

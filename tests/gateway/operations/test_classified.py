@@ -150,6 +150,18 @@ async def test_the_marking_goes_over_to_what_takes_its_place(database: Database)
     assert (await office.incidents.get(ANA, again.id, 1)).work.nominees == ["ana", "zoe"]
 
 
+async def test_its_group_tells_nobody_else_of_it(database: Database) -> None:
+    office, incident = await classified(database)
+    new = await office.breach()
+    assert new.group_id is None, "it would tell the User ID"
+    await office.marking.merge(ANA, new.id, incident.id, "one cause")
+    groups = [(await office.incidents.get(who, new.id, 0)).work.group for who in (ADAM, ZOE)]
+    assert [[(each.id, each.title) for each in group] for group in groups] == [
+        [],
+        [(incident.id, "classified")],
+    ]
+
+
 async def test_a_nominee_takes_the_marking_away(database: Database) -> None:
     office, incident = await classified(database)
     await office.marking.mark(ZOE, incident.id, "confidential", [], "it is known by now")

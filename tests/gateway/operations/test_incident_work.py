@@ -2,12 +2,13 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from gateway.errors import Conflict, GatewayError, InvalidInput, NotFound, NotPermitted
-from gateway.life import IncidentState
+from gateway.life import FINDINGS, OPEN_STATES, IncidentState
 from gateway.store.database import Database
-from gateway.store.incidents import get_incident
+from gateway.store.incidents import count_open, find_open, get_incident
 from tests.support.incident_work import ADAM, ANA, OLGA, ZOE, Office, queue_facts
 
 ACKNOWLEDGED, CONFIRMED, CLOSED = (IncidentState(name) for name in ("acknowledged", "confirmed", "closed"))
@@ -108,6 +109,28 @@ async def test_what_is_open_for_a_subject_is_not_opened_twice(database: Database
     await office.work.step(ANA, other.id, CONFIRMED, "yes")
     with pytest.raises(Conflict, match=f"incident {other.id} is open"):
         await office.work.reopen(ANA, first.id, "more")
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+async def test_what_comes_back_adds_to_an_incident_until_it_is_closed(
+    sqlite: Database, state: IncidentState
+) -> None:
+    office = await Office(sqlite).staffed()
+    incident = await office.open(queue_facts(), "full", subject_key="queue")
+    if state is not IncidentState.CANDIDATE:
+        await office.work.step(ANA, incident.id, state, "seen")
+    async with sqlite.write() as connection:
+        found = await find_open(connection, incident.kind, "queue")
+        assert found
+        assert found.state is state
+        changed = msgspec.structs.replace(queue_facts(), occurrences=2)
+        await office.candidates.update(connection, found, changed, "full twice", office.now)
+    assert (await office.incidents.get(ADAM, incident.id, 0)).incident.title == "full twice"
+    assert (await office.incidents.newest(ADAM, OPEN_STATES, 10))[0].state is state
+    await office.work.close(ANA, incident.id, "over", CONFIRMED if state not in FINDINGS else None)
+    async with sqlite.read() as connection:
+        assert await find_open(connection, incident.kind, "queue") is None
+        assert await count_open(connection) == {}
 
 
 async def test_assignment_ticket_and_classification_are_on_record(sqlite: Database) -> None:
