@@ -32,7 +32,6 @@ ALLOWED: Final = {
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
-    ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("GET", "/alerts"): EVERYBODY,
     ("POST", "/alerts/{number}/resend"): HANDLERS,
     ("POST", "/channels/{name}/resend"): HANDLERS,
