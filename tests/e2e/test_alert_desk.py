@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.support.all_channels import AllChannels
 from tests.support.api import header_line, wait_for
 from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
@@ -132,3 +133,14 @@ def test_the_page_says_what_is_wrong_with_a_channel(browser: Browser, breached: 
         sign_in(page, "adam")
         page.goto("/alerts")
         expect(page.get_by_role("button", name="Send a test")).to_have_count(0)
+
+
+def test_a_channel_beats_while_requests_can_be_counted(tmp_path: Path) -> None:
+    with AllChannels(tmp_path / "soc") as soc:
+        section = soc.section()
+        section["splunk"][0]["heartbeat_seconds"] = 1
+        with Daemon(tmp_path / "d", alerts=section) as daemon:
+            wait_for("two beats", lambda: len(set(soc.ids("splunk"))) >= 2)
+            assert not soc.ids("webhook"), "this one wants none"
+            assert daemon.metric("alerts_waiting", "splunk") == 0
+            assert all(identity.startswith("test/heartbeat/") for identity in soc.ids("splunk"))

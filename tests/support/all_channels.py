@@ -19,7 +19,9 @@ from tests.support.mail_server import MailServer
 from tests.support.tls import Authority
 
 HOST: Final = "127.0.0.1"
-ALERT_ID: Final = re.compile(rb"test/(?:incident/\d+/(?:opened|closed|updated/\d+)|test/[a-z-]+/\d+)")
+ALERT_ID: Final = re.compile(
+    rb"test/(?:incident/\d+/(?:opened|closed|updated/\d+)|test/[a-z-]+/\d+|heartbeat/[-0-9T:.]+Z)"
+)
 ANSWERS: Final = {"splunk": b'{"text":"Success","code":0}'}
 
 

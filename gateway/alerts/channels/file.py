@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +20,18 @@ class FileChannel:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # A disk that hangs keeps this one thread and none of those that others need.
+        self._thread = ThreadPoolExecutor(1, "alerts-file")
 
     async def send(self, messages: Sequence[bytes]) -> str:
         """Append; raises `OSError` where it cannot be written."""
         lines = b"\n".join(messages)
-        await asyncio.to_thread(self._append, lines)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._append, lines)
         return f"written to {self._path}"
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Give the thread back; nothing else is held open."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _append(self, lines: bytes) -> None:
         if not self._path.parent.exists():

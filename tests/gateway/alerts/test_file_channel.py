@@ -1,6 +1,7 @@
 """The alert file holds whole lines and nothing else."""
 
 import asyncio
+import fcntl
 import stat
 from pathlib import Path
 
@@ -92,3 +93,20 @@ async def test_the_name_of_a_new_file_and_of_new_folders_is_on_disk_too(
         synced.clear()
         await channel.send([b"2"])
         assert synced == [path]
+
+
+async def test_a_file_that_hangs_takes_no_thread_from_others(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    path.touch()
+    channel = FileChannel(path)
+    with path.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        for _ in range(40):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.005):
+                    await channel.send([b"1"])
+        async with asyncio.timeout(10):
+            assert await asyncio.to_thread(lambda: 1) == 1
+    await channel.send([b"2"])
+    assert path.read_bytes() == b"1\n2\n", "what was given up before its turn is not written any more"
+    await channel.close()
