@@ -15,6 +15,8 @@ from gateway.alerts.rfc5424 import Element, Message, Severity
 
 APP_NAME: Final = "adt-gateway"
 ELEMENT: Final = "adtGateway"
+FIGURES: Final = "adtFigures"
+"""The element of a heartbeat: what it says of the gateway, by name."""
 
 Format = Literal["cef", "ocsf", "text"]
 """CEF, an OCSF event as JSON, or the title for people."""
@@ -68,10 +70,12 @@ def elements(alert: Alert, enterprise: int, *, cut: int = 0) -> tuple[Element, .
         "cut": str(cut or ""),
     }
     known = {name: value for name, value in ours.items() if value}
-    return (
-        Element("origin", {"software": APP_NAME, "swVersion": cef.VERSION[:32]}),
-        Element(f"{ELEMENT}@{enterprise}", known),
-    )
+    origin = Element("origin", {"software": APP_NAME, "swVersion": cef.VERSION[:32]})
+    told = origin, Element(f"{ELEMENT}@{enterprise}", known)
+    if not alert.figures:
+        return told
+    figures = {name: str(value) for name, value in alert.figures.items()}
+    return *told, Element(f"{FIGURES}@{enterprise}", figures)
 
 
 def severity(alert: Alert) -> Severity:

@@ -18,8 +18,13 @@ def _said(receiver: Rsyslog) -> list[tuple[str, str]]:
     found = {
         line["rfc5424-sd"]["adtgateway@32473"]["alert"]: line["cef"]["Extensions"].get("cs1", "")
         for line in receiver.lines()
+        if line["kind"] != "heartbeat"
     }
     return list(found.items())
+
+
+def _beats(receiver: Rsyslog) -> int:
+    return sum(line["kind"] == "heartbeat" for line in receiver.lines())
 
 
 def breach(daemon: Daemon, number: int) -> None:
@@ -32,8 +37,10 @@ def test_alerts_arrive_over_tls_and_those_of_a_receiver_that_was_away_too(tmp_pa
     files = {
         name: str(value) if isinstance(value, Path) else value for name, value in receiver.section().items()
     }
+    files["heartbeat_seconds"] = 1
     with receiver, Daemon(tmp_path / "d", alerts={"syslog": [files]}) as daemon:
         daemon.put_in_force(*(row(1, 1000, service=service) for service in SERVICES))
+        receiver.wait_for_lines(lambda _: _beats(receiver) > 1)
         breach(daemon, 0)
         receiver.wait_for_lines(lambda _: len(_said(receiver)) == 1)
         receiver.stop(kill=True)

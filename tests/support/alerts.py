@@ -95,6 +95,7 @@ def heartbeat() -> Alert:
         at="2026-12-01T10:00:00.000Z",
         facts=None,
         record=None,
+        figures={"communications": 12, "open_incidents": 0},
     )
 
 

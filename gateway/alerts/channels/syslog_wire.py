@@ -117,20 +117,20 @@ class _Ending(asyncio.BaseProtocol):
 class _Stream(_Ending, asyncio.Protocol):
     """A TLS or TCP connection."""
 
+    words = "TCP without TLS"
+    _peer: Any = None
+    """The system's socket."""
     _since = 0.0
     """When it was made, by the loop's clock."""
-
-    @property
-    def words(self) -> str:
-        """Protocol version and the name in the receiver's certificate."""
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
-        return f"{tls.version()} with {_name(tls.getpeercert() or {})}" if tls else "TCP without TLS"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have the system look whether the other side is still there."""
         super().connection_made(transport)
         self._since = asyncio.get_running_loop().time()
-        peer = transport.get_extra_info("socket")
+        # TLS forgets both before it says that the connection is lost.
+        peer = self._peer = transport.get_extra_info("socket")
+        if tls := transport.get_extra_info("ssl_object"):
+            self.words = f"{tls.version()} with {_name(tls.getpeercert() or {})}"
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE.items():
             if hasattr(socket, option):
@@ -155,11 +155,14 @@ class _Stream(_Ending, asyncio.Protocol):
         await self._quiet(max(QUIET_SECONDS, trial - age))
 
     def _unacknowledged(self) -> int:
-        """Return how many bytes wait here, or in the system for the other side's acknowledgement (tcp(7), SIOCOUTQ)."""
+        """Return how many bytes wait here, or in the system for the other side's acknowledgement (tcp(7), SIOCOUTQ).
+
+        Where the connection is ending it is all of them: we are told so in the loop's next turns.
+        """
+        number = self._peer.fileno()
+        if number < 0 or self._transport.is_closing():
+            return 1
         waiting = int(self._transport.get_write_buffer_size())
-        number = self._transport.get_extra_info("socket").fileno()
-        if number < 0:
-            return waiting
         queue: int = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)))[0]
         return waiting + queue
 

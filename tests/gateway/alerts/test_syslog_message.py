@@ -46,6 +46,12 @@ def test_a_heartbeat_says_nothing_about_incidents() -> None:
     assert not {"incident", "state", "level", "kind", "marking"} & set(said)
 
 
+def test_a_heartbeat_has_its_figures() -> None:
+    elements = parse_syslog(encode(heartbeat(), origin())).elements
+    assert elements["adtFigures@32473"] == {"communications": "12", "open_incidents": "0"}
+    assert "adtFigures@32473" not in parse_syslog(encode(an_alert(), origin())).elements
+
+
 @pytest.mark.parametrize(
     ("alert", "severity"),
     [
