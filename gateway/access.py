@@ -31,6 +31,7 @@ class Action(enum.StrEnum):
     ACKNOWLEDGE_FILE = "record that the DCC acknowledged an ADT file"
     READ_FILES = "read ADT files"
     READ_MONITORING = "read thresholds, rates and incidents"
+    SILENCE = "mute alerts for a time"
     ACKNOWLEDGE_INCIDENT = "acknowledge a candidate incident, and add notes to it"
     WORK_ON_INCIDENT = "work on a candidate incident: decide, assign, mark, classify, group and close"
     HANDLE_ALERTS = "test alert channels and send dead letters anew"
@@ -53,6 +54,7 @@ PERMISSIONS: Final = MappingProxyType(
         Action.ACKNOWLEDGE_FILE: frozenset({Role.OPERATOR, Role.SUBMITTER}),
         Action.READ_FILES: _PEOPLE,
         Action.READ_MONITORING: _PEOPLE,
+        Action.SILENCE: frozenset({Role.OPERATOR, Role.ANALYST}),
         Action.ACKNOWLEDGE_INCIDENT: frozenset({Role.ANALYST, Role.OPERATOR}),
         Action.WORK_ON_INCIDENT: frozenset({Role.ANALYST}),
         Action.HANDLE_ALERTS: frozenset({Role.OPERATOR, Role.ANALYST}),

@@ -160,6 +160,12 @@ class Alerts(Section):
 
     file: Path | None = Field(None, description="JSON-lines file that gets one line for each alert.")
     mqtt: bool = Field(True, description="Publish alerts at the broker, where one is set.")
+    mqtt_expiry_seconds: int = Field(
+        604_800,
+        ge=0,
+        le=4_294_967_295,
+        description="How long the broker keeps an alert for a receiver that is away; 0 for ever.",
+    )
     file_classified: bool = Field(
         False, description="The file may carry what is known of incidents marked `classified`."
     )

@@ -147,6 +147,7 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
+            silences=self._soc.silences,
             desk=self._soc.desk,
             history=History(database, self._counting),
             looks=self._looks,

@@ -17,6 +17,7 @@ from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.channel_beats import ChannelBeats, Pulse
 from gateway.operations.incident_parts import incident_parts
 from gateway.operations.incidents import Incidents
+from gateway.operations.silences import Silences
 from gateway.settings import Settings
 from gateway.store.database import Database
 
@@ -56,6 +57,7 @@ class Soc:
         self.alert_desk = AlertDesk(settings.instance, self.lines, heartbeats, database, self.ring, clock)
         self._beats: list[ChannelBeats] = []
         self._heartbeats = heartbeats
+        self.silences = Silences(database, self.candidates, clock)
         self.incidents = Incidents(database, clock)
         self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
 
@@ -76,8 +78,11 @@ class Soc:
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
-        work: dict[str, Callable[[], Awaitable[None]]] = {"conditions": self.conditions.run}
-        work["outbox"] = self._outbox.run
+        work: dict[str, Callable[[], Awaitable[None]]] = {
+            "conditions": self.conditions.run,
+            "silences": self.silences.run,
+            "outbox": self._outbox.run,
+        }
         work |= {f"alerts-{beats.name}-heartbeat": beats.run for beats in self._beats}
         work |= self._own_work
         return work | {f"alerts-{name}": dispatcher.run for name, dispatcher in self._dispatchers.items()}

@@ -17,9 +17,9 @@ from gateway.alerts.channels.webhook import WebhookChannel
 from gateway.channel_settings import WebhookSettings
 from gateway.errors import AlertRefused
 from tests.support.api import wait_for
+from tests.support.examples import example
 from tests.support.http_receiver import secret_in
 from tests.support.oidc_provider import free_port
-from tests.support.receivers import example
 from tests.support.sample_alerts import message
 
 AMTOOL: Final = shutil.which("amtool")

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.facts import BreachFacts, Facts, decode_facts, kind_of
 from gateway.alerts.message import Event
+from gateway.alerts.muting import muted_event
 from gateway.alerts.telling import Telling
 from gateway.audit.record import AuditRecord, Entry
 from gateway.errors import Conflict
@@ -182,6 +183,13 @@ class Candidates:
         """Tell of what was kept, where its time has come."""
         for incident in await due_to_be_told(connection, int(now)):
             await self._tell_update(connection, incident, now)
+
+    async def tell_muted(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:
+        """Tell of an open incident what a silence that is over had muted; another one may mute it on."""
+        event = await muted_event(connection, incident)
+        entry = Entry("system", "alert.told", incident.subject, {"event": event})
+        record = await append_record(connection, entry, now)
+        await self._telling.tell(connection, incident, event, record, now)
 
     async def _tell_update(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:
         facts = decode_facts(incident.detail)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.facts import decode_facts
 from gateway.alerts.message import Alert, Event, RecordFacts, alert_id, decode, encode, notice
+from gateway.alerts.muting import hear
 from gateway.audit.record import AuditRecord
 from gateway.clock import to_text
 from gateway.live import IncidentEvent, Live
@@ -35,9 +36,31 @@ class Telling:
         by: str = "system",
         reason: str = "",
     ) -> None:
-        """Put the alert of one step into the outbox; a channel that is not cleared gets no classified facts."""
+        """Put the alert of one step into the outbox unless a silence mutes it; who watches is told of it anyway."""
+        alert = self._alert(incident, event, record, now, by, reason)
+        is_classified = incident.marking == CLASSIFIED
+        level, title = ("", notice(alert).title) if is_classified else (incident.level, incident.title)
+        news = IncidentEvent(event, incident.id, incident.kind, level, title, incident.state)
+        after_commit(connection, lambda: self._live.tell(news))
+        heard = await hear(connection, incident, event, now)
+        if heard.muted:
+            return
+        if heard.first:
+            opened = self._alert(incident, "opened", record, now, "system", "")
+            await self._put(connection, opened, heard.note, now)
+        await self._put(connection, alert, heard.note, now)
+
+    def _alert(
+        self,
+        incident: StoredIncident,
+        event: Event,
+        record: AuditRecord,
+        now: float,
+        by: str,
+        reason: str,
+    ) -> Alert:
         number = record.number if event == "updated" else None
-        alert = Alert(
+        return Alert(
             id=alert_id(self._instance, incident.id, event, number),
             instance=self._instance,
             event=event,
@@ -55,13 +78,14 @@ class Telling:
             assigned_to=incident.assigned_to or "",
             ticket=incident.ticket or "",
         )
-        is_classified = incident.marking == CLASSIFIED
-        others = notice(alert) if is_classified else alert
-        await put_alert(connection, self._cleared, incident.id, encode(alert), int(now))
-        await put_alert(connection, self._others, incident.id, encode(others), int(now))
-        level = "" if is_classified else incident.level
-        news = IncidentEvent(event, incident.id, incident.kind, level, others.title, incident.state)
-        after_commit(connection, lambda: self._live.tell(news))
+
+    async def _put(self, connection: AsyncConnection, alert: Alert, note: str, now: float) -> None:
+        """Write it for each channel; one that is not cleared gets no classified facts."""
+        if note:
+            alert = msgspec.structs.replace(alert, title=f"{alert.title} ({note})")
+        others = notice(alert) if alert.marking == CLASSIFIED else alert
+        await put_alert(connection, self._cleared, alert.incident, encode(alert), int(now))
+        await put_alert(connection, self._others, alert.incident, encode(others), int(now))
 
     async def withhold(self, connection: AsyncConnection, incident: StoredIncident) -> None:
         """Take the facts out of alerts that still wait for channels that are not cleared."""

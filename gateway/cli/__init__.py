@@ -35,6 +35,7 @@ VERBS: Final = {
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
     "incidents": ("gateway.cli.monitoring:incidents", "List and show candidate incidents, and work on them."),
     "alerts": ("gateway.cli.alerts:alerts", "Show the alert channels, test them, send dead letters anew."),
+    "silences": ("gateway.cli.silences:silences", "List, add or end silences and planned work."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }
 """Every verb: where it is, and what the list of verbs says of it."""

@@ -28,6 +28,8 @@ def _entries(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "marking", incident["marking"].upper()
     yield "state", _state(incident)
     yield "kind", incident["kind"]
+    if incident["planned_work"]:
+        yield "silenced", incident["planned_work"]
     yield from entries(incident)
     yield "audit record", str(incident["record"])
     yield from work(incident)

@@ -1,6 +1,6 @@
 """The past of one threshold: its counts, what held, who set it and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -51,6 +51,14 @@ class Past(msgspec.Struct, frozen=True):
     """Candidate incidents of a breach that was expected."""
 
 
+class PointRow(msgspec.Struct, frozen=True):
+    """A point with the levels at its end."""
+
+    point: Point
+    warning: int | None
+    quarantine: int | None
+
+
 async def read_past(
     database: Database, history: History, person: Person, key: ThresholdKey, span: Span
 ) -> Past:
@@ -70,3 +78,16 @@ async def read_past(
     minutes = await history.read(person, stretch)
     points = curve(minutes, start, key.period_seconds, key.alignment, span.since, span.until, span.step)
     return Past(key, span, points, held, rows, episodes, foretold)
+
+
+def with_levels(points: Sequence[Point], held: Sequence[Held]) -> Iterator[PointRow]:
+    """Yield each point with the levels that held at its last second."""
+    waiting = iter(held)
+    now = next(waiting, None)
+    for point in points:
+        while now is not None and now.until <= point.second:
+            now = next(waiting, None)
+        threshold = now.threshold if now else None
+        yield PointRow(
+            point, threshold.warning if threshold else None, threshold.quarantine if threshold else None
+        )

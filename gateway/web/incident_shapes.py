@@ -109,6 +109,8 @@ IncidentWithExcess = with_instants(
     suggestion=Suggestion | None,
     excess_count=int,
     excess=list[ExcessRow],
+    planned_work=str,
+    silences=list[int],
 )
 
 

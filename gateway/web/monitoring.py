@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.alerts.facts import KINDS
+from gateway.alerts.muting import planned_work
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
 from gateway.ingest.receive import NDJSON_BYTES, TakenLines
@@ -94,7 +95,9 @@ async def incident(request: web.Request) -> web.Response:
     person = await asker(request)
     limit = asked_number(request, "limit", 100, INCIDENT_LIMIT)
     found = await request.app[SERVICES].incidents.get(person, path_number(request), limit)
-    return json_answer(shown_whole(found))
+    silences = await request.app[SERVICES].silences.of_incident(person, found.incident)
+    work = {"planned_work": planned_work(silences), "silences": [silence.id for silence in silences]}
+    return json_answer(shown_whole(found) | work)
 
 
 async def audit(request: web.Request) -> web.Response:

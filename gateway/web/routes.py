@@ -10,7 +10,19 @@ from gateway.access import Action
 from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.receive import TakenLines
 from gateway.operations.alert_desk import TestResult
-from gateway.web import alerts, dcc, events, files, forward, health, history, incident_work, monitoring
+from gateway.web import (
+    alerts,
+    dcc,
+    events,
+    evidence,
+    files,
+    forward,
+    health,
+    history,
+    incident_work,
+    monitoring,
+    silences,
+)
 from gateway.web import incident_shapes as asked
 from gateway.web.dcc_shapes import DccAlert, DccAlerts, QuarantinedRequests, ShownDifferences, ShownPm11
 from gateway.web.files import Note
@@ -58,6 +70,7 @@ class Route(msgspec.Struct, frozen=True):
 _FILE: Final = "/api/v1/adt-files/{number:[0-9]{1,10}}"
 _INCIDENT: Final = "/api/v1/incidents/{number:[0-9]{1,10}}"
 _CHANNEL: Final = f"/api/v1/channels/{alerts.NAME}"
+_SILENCE: Final = "/api/v1/silences/{number:[0-9]{1,10}}"
 _DCC_ALERT: Final = "/api/v1/dcc-alerts/{number:[0-9]{1,10}}"
 _JSON: Final = "application/json"
 
@@ -224,6 +237,41 @@ ROUTES: Final = (
     Route("POST", f"{_CHANNEL}/test", alerts.test, Action.HANDLE_ALERTS, answers=TestResult),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING, answers=asked.IncidentWithExcess),
     *_WORK,
+    Route(
+        "GET",
+        _INCIDENT + "/evidence",
+        evidence.evidence,
+        Action.READ_MONITORING,
+        answers=evidence.ShownEvidence,
+    ),
+    Route(
+        "GET",
+        _INCIDENT + f"/evidence/{{table:{'|'.join(evidence.CSV_TABLES)}}}.csv",
+        evidence.evidence_table,
+        Action.READ_MONITORING,
+        answers="text/csv",
+    ),
+    Route("GET", "/api/v1/silences", silences.silences, Action.READ_MONITORING, answers=silences.SilenceList),
+    Route(
+        "POST",
+        "/api/v1/silences",
+        silences.create_silence,
+        Action.SILENCE,
+        201,
+        _JSON,
+        silences.SilenceBody,
+        silences.Silence,
+    ),
+    Route("GET", _SILENCE, silences.silence, Action.READ_MONITORING, answers=silences.SilenceWithMuted),
+    Route(
+        "POST",
+        _SILENCE + "/end",
+        silences.end_silence,
+        Action.SILENCE,
+        body=_JSON,
+        takes=silences.EndBody,
+        answers=silences.Silence,
+    ),
     Route("GET", "/api/v1/audit", monitoring.audit, Action.READ_AUDIT, answers=Records),
     Route("GET", "/healthz", health.healthz, None, answers=Alive),
     Route("GET", "/readyz", health.readyz, None, or_status=503, answers=Ready),

@@ -27,6 +27,7 @@ from gateway.operations.passkeys import Passkeys
 from gateway.operations.quarantine import Quarantine
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
+from gateway.operations.silences import Silences
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
 
@@ -51,6 +52,7 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    silences: Silences
     desk: IncidentParts
     """What changes incidents."""
     history: History

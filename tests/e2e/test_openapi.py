@@ -76,7 +76,9 @@ def test_every_status_is_one_and_every_body_names_its_content_types() -> None:
     operations = [
         (
             route,
-            DESCRIPTION["paths"][re.sub(r"\{(\w+):.*?\}(?=/|$)", r"{\1}", route.path)][route.method.lower()],
+            DESCRIPTION["paths"][re.sub(r"\{(\w+):.*?\}(?=[/.]|$)", r"{\1}", route.path)][
+                route.method.lower()
+            ],
         )
         for route in ROUTES
     ]

@@ -38,6 +38,7 @@ ALLOWED: Final = {
     ("GET", "/quarantine/differences"): EVERYBODY,
     ("GET", "/quarantine/pm-11"): EVERYBODY,
     ("GET", "/quarantine/pm-11/requests.csv"): EVERYBODY,
+    ("GET", "/incidents/{number}/{table}.csv"): EVERYBODY,
     ("GET", "/alerts"): EVERYBODY,
     ("POST", "/alerts/{number}/resend"): HANDLERS,
     ("POST", "/channels/{name}/resend"): HANDLERS,
@@ -53,6 +54,11 @@ ALLOWED: Final = {
             *("notifications", "attachments"),
         )
     },
+    ("GET", "/silences"): EVERYBODY,
+    ("GET", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("POST", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("GET", "/silences/{number}"): EVERYBODY,
+    ("POST", "/silences/{number}/end"): frozenset({Role.OPERATOR, Role.ANALYST}),
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
     ("GET", "/audit/chain.jsonl"): EVERYBODY,
@@ -98,7 +104,7 @@ def plain(page: Page) -> tuple[str, str]:
 
 
 def fill(path: str) -> str:
-    values = {"{sha256}": "0" * 64} | {
+    values = {"{sha256}": "0" * 64, "{table}": "counts"} | {
         "{number}": "99999",
         "{name}": "nobody",
         "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling",

@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import gateway.metrics
 from gateway.access import PERMISSIONS, Role
+from gateway.alerts import cef
 from gateway.alerts.channels.mail_text import mail
 from gateway.alerts.channels.splunk import TAKES_NONE, TAKES_THESE_NOT
 from gateway.alerts.kinds import KIND_TEXTS
@@ -44,6 +45,7 @@ from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
 from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
+from tests.support.alerts import BREACH, FORECAST, SILENT, an_alert
 from tests.support.sample_alerts import sample
 from thresholds.profile import Rules
 
@@ -247,6 +249,23 @@ def incident_kinds() -> str:
     return _table(["kind", "opens", "ends", "what to do"], rows)
 
 
+def cef_fields() -> str:
+    """Return every key of a CEF extension, with what one example says."""
+    examples: dict[str, str] = {}
+    for facts in (SILENT, FORECAST, BREACH):
+        alert = an_alert(facts=facts, title="quarantine threshold passed")
+        examples |= {key: str(value) for key, value in cef.values(alert, "gw1").items()}
+    rows = [[f"`{key}`", meaning, _shortened(examples[key])] for key, meaning in cef.FIELDS.items()]
+    return _table(["key", "what it is", "example"], rows)
+
+
+def _shortened(text: str) -> str:
+    return f"`{text}`" if len(text) <= LONGEST_EXAMPLE else f"`{text[: LONGEST_EXAMPLE - 1]}…`"
+
+
+LONGEST_EXAMPLE: Final = 40
+
+
 def hec() -> str:
     """Return what to do for each code of Splunk's collector that the channel knows."""
     waits = {code: ("waits", do) for code, do in TAKES_NONE.items()}
@@ -274,6 +293,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "retained-rate": retained_rate,
     "beat": beat,
     "incident-kinds": incident_kinds,
+    "cef-fields": cef_fields,
     "hec": hec,
     "mail": a_mail,
 }

@@ -6,21 +6,22 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 import pytest
 
 from tests.support.api import wait_for
+from tests.support.examples import example, with_replaced
 from tests.support.tls import Authority
 
 HOST: Final = "127.0.0.1"
 GATEWAY: Final = "gateway.example"
 """The name in our client certificate that the documented configurations permit."""
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "alerts.md"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+SOC: Final = Path(__file__).parents[2] / "config" / "soc"
 UNPACKED: Final = CACHE / "adt-gateway" / "receivers"
 
 
@@ -37,13 +38,6 @@ needs_syslog_ng = pytest.mark.skipif(
 )
 
 
-def example(language: str) -> str:
-    """Return the configuration of docs/alerts.md in *language*."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(found) == 1, language
-    return str(found[0])
-
-
 def free_port() -> int:
     """Return a port that is free for TCP and UDP."""
     with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
@@ -57,6 +51,8 @@ class Receiver:
     """A syslog receiver of the test's own; as a context it is started, and stopped at the end."""
 
     language = ""
+    files: Mapping[str, Path] = MappingProxyType({})
+    """Files of the project that the documented configuration reads, by where it expects them."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,15 +63,13 @@ class Receiver:
         self._out = folder / "adt-gateway.jsonl"
         self._config = folder / "receiver.conf"
         certificate, key = authority.issue("receiver")
-        text = example(self.language)
-        for documented, here in {
+        here = {
             "/etc/soc/ca.pem": authority.file,
             "/etc/soc/receiver.pem": certificate,
             "/etc/soc/receiver.key": key,
             "/var/log/adt-gateway.jsonl": self._out,
-        }.items():
-            assert documented in text, documented
-            text = text.replace(documented, str(here))
+        }
+        text = with_replaced(example(self.language), {**here, **self.files})
         for documented, port in self.ports.items():
             text, times = re.subn(rf'(port[=(]"?){documented}\b', rf"\g<1>{port}", text)
             assert times == 1, documented
@@ -150,6 +144,7 @@ class Rsyslog(Receiver):
     """rsyslog with rsyslog-gnutls."""
 
     language = "rsyslog"
+    files = MappingProxyType({"/etc/soc/cef.rulebase": SOC / "cef.rulebase"})
 
     def command(self) -> list[str]:
         modules = [str(path) for path in UNPACKED.glob("usr/lib/*/rsyslog")]
@@ -161,6 +156,7 @@ class SyslogNg(Receiver):
     """syslog-ng."""
 
     language = "syslog-ng"
+    files = MappingProxyType({"/etc/soc/cef-syslog-ng.conf": SOC / "cef-syslog-ng.conf"})
 
     def command(self) -> list[str]:
         modules = [str(path) for path in UNPACKED.glob("usr/lib/syslog-ng/*.*/") if path.is_dir()]

@@ -24,7 +24,7 @@ def open_channels(
     if settings.file:
         channels.append(FileChannel(settings.file))
     if broker and settings.mqtt:
-        channels.append(MqttChannel(broker))
+        channels.append(MqttChannel(broker, settings.mqtt_expiry_seconds))
     channels += [SyslogChannel(each) for each in settings.syslog]
     channels += [WebhookChannel(each, settings.console_url) for each in settings.webhook]
     channels += [SplunkChannel(each, instance, settings.console_url) for each in settings.splunk]

@@ -52,7 +52,6 @@ class SyslogChannel:
         self._trust = Trust(settings)
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
-        self._opened = asyncio.Event()
         self._recent: deque[_Sent] = deque(maxlen=MOST_KEPT)
         self._again: list[_Sent] = []
 
@@ -67,18 +66,14 @@ class SyslogChannel:
         return f"handed over to {host}:{port}, {wire.words}; syslog has no receipt"
 
     async def run(self) -> None:
-        """Wait for the end of each connection and say so by `Unavailable`; to be supervised, which comes back later."""
+        """Connect, and wait for the end of the connection; to be supervised, which comes back.
+
+        So trouble is in the log before the first alert, and what may be lost is sent again without waiting for one.
+        """
         async with self._lock:
-            self._look()
-            if self._again:
-                await self._hand_over([])
-        if self._wire is None:
-            self._opened.clear()
-            await self._opened.wait()
-        wire = self._wire
-        if wire is not None:
-            await wire.ended.wait()
-            raise unavailable(self._settings, ConnectionError("the connection ended; it is opened again"))
+            wire = await self._hand_over([])
+        await wire.ended.wait()
+        raise unavailable(self._settings, ConnectionError("the connection ended; it is opened again"))
 
     async def close(self) -> None:
         """End the connection in order."""
@@ -116,7 +111,6 @@ class SyslogChannel:
         if self._wire is not None:
             return self._wire
         self._wire = await open_wire(self._settings, self._trust)
-        self._opened.set()
         if self._again:
             await self._wire.write([sent.message for sent in self._again])
             now = asyncio.get_running_loop().time()

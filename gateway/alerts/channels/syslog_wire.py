@@ -21,10 +21,11 @@ from gateway.syslog_settings import SyslogSettings
 
 QUIET_SECONDS: Final = 0.05
 """So long nothing may be unacknowledged and the connection may not end before alerts count as handed over."""
-FIRST_QUIET_SECONDS: Final = 0.5
-"""The same for the first ones of a TLS connection: with TLS 1.3 a receiver that does not want our certificate says
-so only after we may send."""
+NEW_TLS_SECONDS: Final = 1.0
+"""How old a TLS connection has to be for that: with TLS 1.3 a receiver that does not want our certificate says so
+only after we may send."""
 LOOK_SECONDS: Final = 0.01
+GOODBYE_SECONDS: Final = 1.0
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 """A receiver that vanished without a word is found within a minute, whether something is sent or not."""
 
@@ -61,6 +62,7 @@ class _Ending(asyncio.BaseProtocol):
     def __init__(self, settings: SyslogSettings) -> None:
         self.ended = asyncio.Event()
         self.ended_at = math.inf
+        self._gone = asyncio.Event()
         self.why = ""
         self._settings = settings
         self._transport: Any = None
@@ -71,6 +73,7 @@ class _Ending(asyncio.BaseProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Keep why."""
+        self._gone.set()
         self._end(error or ConnectionError("the receiver closed the connection"))
 
     def _end(self, error: Exception) -> None:
@@ -97,9 +100,14 @@ class _Ending(asyncio.BaseProtocol):
         return 0
 
     async def close(self) -> None:
-        """End it in order."""
+        """End it in order; where the other side does not answer that, at once."""
         self._transport.close()
-        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._gone.wait()
 
     def abort(self) -> None:
         """End it at once."""
@@ -109,7 +117,8 @@ class _Ending(asyncio.BaseProtocol):
 class _Stream(_Ending, asyncio.Protocol):
     """A TLS or TCP connection."""
 
-    _first = True
+    _since = 0.0
+    """When it was made, by the loop's clock."""
 
     @property
     def words(self) -> str:
@@ -120,6 +129,7 @@ class _Stream(_Ending, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have the system look whether the other side is still there."""
         super().connection_made(transport)
+        self._since = asyncio.get_running_loop().time()
         peer = transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE.items():
@@ -140,9 +150,9 @@ class _Stream(_Ending, asyncio.Protocol):
             raise unavailable(self._settings, ConnectionError(self.why))
         framed = line_framed if self._settings.framing == "newline" else octet_counted
         self._transport.write(b"".join(map(framed, messages)))
-        is_first_of_tls = self._first and self._settings.transport == "tls"
-        self._first = False
-        await self._quiet(FIRST_QUIET_SECONDS if is_first_of_tls else QUIET_SECONDS)
+        trial = NEW_TLS_SECONDS if self._settings.transport == "tls" else 0.0
+        age = asyncio.get_running_loop().time() - self._since
+        await self._quiet(max(QUIET_SECONDS, trial - age))
 
     def _unacknowledged(self) -> int:
         """Return how many bytes wait here, or in the system for the other side's acknowledgement (tcp(7), SIOCOUTQ)."""

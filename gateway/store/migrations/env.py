@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.store import dcc_schema, people_schema, schema  # noqa: F401 - they fill the metadata
+from gateway.store import dcc_schema, people_schema, schema, silence_schema  # noqa: F401 - they fill the metadata
 from gateway.store.metadata import metadata
 
 context.configure(

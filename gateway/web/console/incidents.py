@@ -12,6 +12,7 @@ from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.files import REASON_LIMIT
 from gateway.store.incident_list import IncidentFilter
 from gateway.web.console.form import Fault
+from gateway.web.console.incident_evidence import evidence_parts
 from gateway.web.console.incident_words import steps_for
 from gateway.web.console.page import Page
 from gateway.web.console.paging import ROWS, Paging, address, asked_choice, asked_number, asked_text
@@ -95,6 +96,9 @@ async def show_incident(visit: Visit, *faults: Fault, status: int = 200) -> web.
         may_note=visit.person.may(Action.ACKNOWLEDGE_INCIDENT),
         may_work=visit.person.may(Action.WORK_ON_INCIDENT),
         reason_limit=REASON_LIMIT,
+        kind_text=kind_text,
+        silences=await visit.services.silences.of_incident(visit.person, found.incident),
+        **await evidence_parts(visit, number),
     )
 
 

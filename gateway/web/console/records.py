@@ -12,6 +12,7 @@ from gateway.audit.record import AuditRecord, Content
 SUBJECT_PAGES: Final = MappingProxyType(
     {
         "incident": ("/incidents", Action.READ_MONITORING),
+        "silence": ("/silences", Action.READ_MONITORING),
         "adt-file": ("/files", Action.READ_FILES),
         "person": ("/people", Action.READ_PEOPLE),
     }

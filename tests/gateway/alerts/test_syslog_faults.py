@@ -31,7 +31,7 @@ LARGE = [encoded(number, "x" * 7000) for number in range(1000)]
 
 
 def make(port: int, **other: Any) -> SyslogChannel:
-    values = {"name": "soc", "transport": "tcp", "host": HOST, "port": port, "timeout_seconds": 1.0}
+    values = {"name": "soc", "transport": "tcp", "host": HOST, "port": port}
     return SyslogChannel(SyslogSettings.model_validate(values | other))
 
 
@@ -102,13 +102,13 @@ async def test_a_receiver_that_does_not_read_has_not_taken_the_alerts() -> None:
     async with OddReceiver() as receiver:
         receiver.reads = False
         with pytest.raises(Unavailable, match="within 1 s"):
-            await make(receiver.port).send(LARGE)
+            await make(receiver.port, timeout_seconds=1.0).send(LARGE)
 
 
 async def test_a_receiver_that_takes_a_byte_a_second_has_not_taken_them_and_gets_them_when_it_reads() -> None:
     async with OddReceiver() as receiver:
         receiver.piece, receiver.pause = 1, 1.0
-        channel = make(receiver.port)
+        channel = make(receiver.port, timeout_seconds=1.0)
         with pytest.raises(Unavailable, match="within 1 s"):
             await channel.send(LARGE)
         receiver.piece, receiver.pause = 65_536, 0.0
@@ -122,7 +122,7 @@ async def test_a_receiver_that_takes_a_byte_a_second_has_not_taken_them_and_gets
 async def test_a_tls_receiver_that_never_answers_is_given_up() -> None:
     async with OddReceiver() as receiver:
         with pytest.raises(Unavailable, match="within 1 s"):
-            await make(receiver.port, transport="tls").send([encoded()])
+            await make(receiver.port, transport="tls", timeout_seconds=1.0).send([encoded()])
 
 
 async def test_a_receiver_that_closes_half_way_has_not_taken_the_alerts() -> None:
@@ -159,6 +159,17 @@ async def test_what_a_receiver_died_with_is_sent_again_without_waiting_for_the_n
             receiver.reads = True
             await receiver.start()
             await until(lambda: incidents(receiver.messages) == [1, 2])
+
+
+async def test_it_connects_before_the_first_alert_and_again_when_the_receiver_is_back() -> None:
+    async with OddReceiver() as receiver, running(make(receiver.port)) as channel:
+        await until(lambda: receiver.connections == 1)
+        await receiver.stop()
+        await receiver.start()
+        await until(lambda: receiver.connections == 2)
+        await channel.send([encoded(1)])
+        await until(lambda: incidents(receiver.messages) == [1])
+        assert receiver.connections == 2
 
 
 async def test_what_is_older_than_that_is_not_sent_again() -> None:
