@@ -45,6 +45,20 @@ def test_a_refused_subscription_is_not_ready_and_tried_until_it_is_allowed(
         assert "Traceback" not in daemon.log
 
 
+def test_requests_are_counted_though_the_alerts_of_the_dcc_may_not_be_read(
+    daemon: Daemon, broker: RefusingBroker
+) -> None:
+    """A gateway that is newer than the broker's access list goes on counting, and says what is missing."""
+    broker.refuse_now((SUBSCRIBE, "duis/alerts"))
+    with daemon:
+        wait_for("the refusal", lambda: '"topic_refused"' in daemon.log)
+        with broker.client() as sender:
+            sender.publish(message(1))
+        wait_for("the message", lambda: counted(daemon) == 1)
+        wait_for("readyz to say so", lambda: b"duis/alerts: Not" in daemon.stranger().get("/readyz").body)
+        assert not parts(daemon)["broker"]
+
+
 def test_a_refused_alert_is_not_sent_and_comes_when_it_is_allowed(
     daemon: Daemon, broker: RefusingBroker
 ) -> None:

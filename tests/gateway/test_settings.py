@@ -135,6 +135,10 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
             "forward.authenticate: it may be false only where http.host is a loopback address",
         ),
         (
+            "[mqtt]\nhost = 'h'\nalerts_topic = 'duis/requests'",
+            "mqtt.alerts_topic: it may not be mqtt.requests_topic",
+        ),
+        (
             "[adt_files]\ndrop_folder = 'in'",
             "adt_files.drop_folder: it needs adt_files.drop_folder_person",
         ),
