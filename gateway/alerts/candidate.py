@@ -268,6 +268,8 @@ class Candidates:
         """Put a new breach into one group with the last one of its User ID, where that is not long ago."""
         if incident.kind != kind_of(BreachFacts) or not (incident.user_id and self._group_seconds):
             return
+        if incident.marking == CLASSIFIED:
+            return
         found = await find_related(
             connection, incident.id, incident.user_id, incident.opened_at, self._group_seconds
         )

@@ -106,7 +106,7 @@ def _next(incident: Mapping[str, Any]) -> str:
         return f"See what it became: adt-gateway incidents show {incident['superseded_by']}"
     if incident["closed_at"]:
         return "Nothing: it is closed."
-    then = f'Then: adt-gateway incidents {_verb(incident)} {incident["id"]} --reason "…"'
+    then = f"Then: {_verb(incident)}"
     if incident["kind"] not in {"threshold", "forecast"}:
         return f"See docs/monitoring.md, kind {incident['kind']}. {then}"
     found = "Find out who sent the requests in excess, and why"
@@ -115,9 +115,11 @@ def _next(incident: Mapping[str, Any]) -> str:
 
 
 def _verb(incident: Mapping[str, Any]) -> str:
-    verbs = {
-        "candidate": "acknowledge",
-        "acknowledged": "investigate",
-        "investigating": "confirm (or dismiss)",
+    number = incident["id"]
+    steps = {
+        "candidate": f'adt-gateway incidents acknowledge {number} --reason "…"',
+        "acknowledged": f'adt-gateway incidents investigate {number} --reason "…"',
+        "investigating": f'adt-gateway incidents confirm {number} --reason "…"',
     }
-    return verbs.get(incident["state"], "close")
+    close = f'adt-gateway incidents close {number} --reason "…"'
+    return steps.get(incident["state"], close)

@@ -34,7 +34,7 @@ from gateway.store.incident_list import (
     count_incidents,
     find_incidents,
 )
-from gateway.store.incident_work import Work, work_of
+from gateway.store.incident_work import Work, classified_numbers, work_of
 from thresholds.catalogue import load_catalogue
 
 EXCESS_AT_ONCE: Final = 5000
@@ -102,15 +102,20 @@ class Incidents:
         async with looking(self._database, person, incident_id, way, self._clock) as (connection, incident):
             return GotIncident(
                 incident,
-                await self._work(connection, incident),
+                await self._work(connection, person, incident),
                 suggested(_facts(incident), load_catalogue()),
                 await count_excess(connection, incident_id),
                 await excess_of(connection, incident_id, limit),
             )
 
-    async def _work(self, connection: AsyncConnection, incident: store.StoredIncident) -> Work:
+    async def _work(
+        self, connection: AsyncConnection, person: Person, incident: store.StoredIncident
+    ) -> Work:
+        """Return what was done; a classified incident of the group is there for its nominees, as in a list."""
         work = await work_of(connection, incident.id, incident.group_id)
-        return msgspec.structs.replace(work, group=[masked(member) for member in work.group])
+        classified = await classified_numbers(connection, person.name) if work.group else {}
+        seen = [masked(member) for member in work.group if classified.get(member.id, True)]
+        return msgspec.structs.replace(work, group=seen)
 
     async def find(self, person: Person, wanted: IncidentFilter, limit: int, skip: int = 0) -> FoundIncidents:
         """Return up to *limit* of the incidents that match after the first *skip*, the newest first."""
@@ -131,7 +136,7 @@ class Incidents:
             return WholeIncident(
                 incident=incident,
                 facts=facts,
-                work=await self._work(connection, incident),
+                work=await self._work(connection, person, incident),
                 suggestion=suggested(facts, load_catalogue()),
                 episodes=await episodes_of(connection, incident_id),
                 excess_count=await count_excess(connection, incident_id),

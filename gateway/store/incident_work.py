@@ -192,10 +192,13 @@ async def group_members(connection: AsyncConnection, group_id: int) -> list[Memb
 async def find_related(
     connection: AsyncConnection, incident_id: int, user_id: str, opened_at: int, seconds: int
 ) -> tuple[int, int | None] | None:
-    """Return the last other breach of this User ID within *seconds*, closed ones too, and its group."""
+    """Return the last other breach of this User ID within *seconds*, closed ones too, and its group.
+
+    A classified one is left out: a group would tell its User ID.
+    """
     table = incidents.c
     near = table.opened_at.between(opened_at - seconds, opened_at + seconds)
-    which = table.kind == "threshold", table.user_id == user_id, table.id != incident_id, near
+    which = table.kind == "threshold", table.user_id == user_id, table.id != incident_id, near, not_classified
     query = select(table.id, table.group_id).where(*which).order_by(table.id.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
     return (row[0], row[1]) if row else None

@@ -174,7 +174,7 @@ incidents = Table(
     Column("finding", String(16)),  # what a person found it to be; stays when it is closed
     Column("assigned_to", String(64)),
     Column("ticket", String(200)),
-    Column("marking", String(12), nullable=False, server_default=""),
+    Column("marking", String(12), nullable=False, server_default="", index=True),
     Column("reopens", ForeignKey("incidents.id"), index=True),
     Column("group_id", ForeignKey("incident_groups.id"), index=True),
     # Letters of the licence's Security Incident, and the words of the SEC; none where nobody has decided.

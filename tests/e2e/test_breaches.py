@@ -95,7 +95,8 @@ def test_an_incident_is_closed_once_by_an_analyst(own_daemon: Daemon) -> None:
     assert daemon.as_("ana").post(path, {"reason": "  "}).code == "reason_required"
     assert daemon.as_("ana").post(path).code == "body_malformed"
     assert daemon.as_("ana").post("/api/v1/incidents/99/close", {"reason": "x"}).status == 404
-    closed = daemon.as_("ana").post(path, {"reason": "a campaign"})
+    assert daemon.as_("ana").post(path, {"reason": "a campaign"}).code == "incident_step", "what was it?"
+    closed = daemon.as_("ana").post(path, {"reason": "a campaign", "finding": "expected_work"})
     assert (closed.json["state"], closed.json["closed_by"], closed.json["reason"]) == (
         "closed",
         "ana",

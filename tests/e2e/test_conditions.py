@@ -74,13 +74,15 @@ def test_a_silent_source_is_one_incident_across_a_kill(tmp_path: Path) -> None:
         daemon.set("silence", http_seconds=0)
         daemon.start()
         wait_known(daemon, "source_silent", lasts=False)
-        closed = daemon.as_("ana").cli("incidents", "close", str(began["id"]), "--reason", "a holiday")
+        words = "--as", "expected-work", "--reason", "a holiday"
+        closed = daemon.as_("ana").cli("incidents", "close", str(began["id"]), *words)
         assert closed.returncode == 0
         wait_for("the alert", lambda: alerts(daemon, began)[-1]["event"] == "closed")
         assert alerts(daemon, began)[-1]["facts"]["occurrences"] == 2
         assert daemon.actions(f"incident/{began['id']}") == [
             "incident.opened",
             "incident.updated",
+            "incident.expected_work",
             "incident.closed",
         ]
         for alert in alerts(daemon, began):

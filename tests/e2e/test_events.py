@@ -18,6 +18,8 @@ pytestmark = needs_softhsm
 PERIODS = 1200
 """Thresholds of one service that all change with each request: an event of some 400 kB."""
 
+CLOSING = {"reason": "seen", "finding": "false_positive"}
+
 
 def count_on(daemon: Daemon, first: int, requests: int = 1) -> None:
     lines = [header_line(number) for number in range(first, first + requests)]
@@ -50,13 +52,14 @@ def test_a_viewer_follows_a_count_from_the_file_to_the_breach_and_its_end(own_da
         assert viewer.rates()[key]["state"] == "quarantine"
         wait_for("the incidents", lambda: len(viewer.of("incident")) == 3)
         ana = daemon.as_("ana")
-        assert ana.post("/api/v1/incidents/2/close", {"reason": "seen"}).status == 200
-        wait_for("the end", lambda: len(viewer.of("incident")) == 4)
+        assert ana.post("/api/v1/incidents/2/close", CLOSING).status == 200
+        wait_for("the end", lambda: len(viewer.of("incident")) == 5)
         told = [(each["change"], each["id"], each["level"], each["state"]) for each in viewer.of("incident")]
         assert told == [
             ("opened", 1, "warning", "candidate"),
             ("opened", 2, "quarantine", "candidate"),
             ("closed", 1, "warning", "closed"),
+            ("updated", 2, "quarantine", "false_positive"),
             ("closed", 2, "quarantine", "closed"),
         ]
         (rate,) = daemon.rates()

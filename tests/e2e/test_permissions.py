@@ -42,11 +42,20 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}/evidence"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}/evidence/{table}.csv"): EVERYBODY,
-    ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("get", "/api/v1/silences"): EVERYBODY,
     ("post", "/api/v1/silences"): frozenset({Role.OPERATOR, Role.ANALYST}),
     ("get", "/api/v1/silences/{number}"): EVERYBODY,
     ("post", "/api/v1/silences/{number}/end"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    **{
+        ("post", f"/api/v1/incidents/{{number}}/{verb}"): frozenset({Role.ANALYST})
+        for verb in (
+            *("close", "reopen", "assign", "ticket", "classification", "marking", "merge", "split"),
+            *("notifications", "attachments"),
+        )
+    },
+    ("post", "/api/v1/incidents/{number}/step"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("post", "/api/v1/incidents/{number}/notes"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("get", "/api/v1/incidents/{number}/attachments/{sha256}"): EVERYBODY,
     ("get", "/api/v1/audit"): EVERYBODY,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -64,7 +73,8 @@ def described(daemon: Daemon) -> dict[tuple[str, str], Any]:
 
 
 def fill(path: str) -> str:
-    for name, value in {"{number}": "99999", "{part}": "file", "{table}": "counts"}.items():
+    values = {"{number}": "99999", "{part}": "file", "{table}": "counts"}
+    for name, value in (values | {"{sha256}": "0" * 64}).items():
         path = path.replace(name, value)
     return path
 

@@ -22,7 +22,11 @@ WORK: Final = f"{ONE}/work"
 UPLOAD_BYTES: Final = 16 * 1024 * 1024 + FORM_BYTES
 """Size of a form with a file; the setting bounds the file itself."""
 
+NO_LETTER: Final = "none"
+"""The box of the form that says that no letter of the licence holds."""
+
 FIELDS: Final = {
+    "licence_missing": "licence",
     "person_unknown": "nominees",
     "nominees_too_many": "nominees",
     "told_at_wrong": "told_at",
@@ -121,7 +125,10 @@ async def _work_page(visit: Visit, *faults: Fault, status: int = 200) -> web.Res
         incident=found.incident,
         work=found.work,
         suggestion=found.suggestion,
-        licence_options=[(letter, f"({letter}) {text}") for letter, text in LICENCE.items()],
+        licence_options=[
+            *((letter, f"({letter}) {text}") for letter, text in LICENCE.items()),
+            (NO_LETTER, "None of these: no Security Incident"),
+        ],
         licence_words=LICENCE,
         sec_options=list(SEC.items()),
         marking_options=list(MARKINGS.items()),
@@ -158,14 +165,14 @@ async def classify(visit: Visit) -> web.StreamResponse:
     async def do(visit: Visit, number: int) -> str:
         form = visit.form
         licence, sec, reason = form.choices("licence"), form.raw("sec"), form.text("classification_reason")
-        if bool(licence) == (form.raw("licence_none") == "yes"):
+        if not licence or (NO_LETTER in licence and len(licence) > 1):
             msg = "choose which of the letters hold, or that none does"
             raise InvalidInput("licence_missing", msg, "")
-        await visit.services.desk.work.classify(visit.person, number, licence, sec, reason, _version(visit))
+        letters = [letter for letter in licence if letter != NO_LETTER]
+        await visit.services.desk.work.classify(visit.person, number, letters, sec, reason, _version(visit))
         return "The classification is decided."
 
-    chosen = visit.form.choices("licence") or visit.form.raw("licence_none")
-    field = "classification_reason" if chosen and visit.form.raw("sec") else "sec" if chosen else "licence"
+    field = "classification_reason" if visit.form.raw("sec") else "sec"
     return await _done(visit, do, field)
 
 

@@ -78,6 +78,7 @@ def change_incidents() -> None:
     op.add_column("incidents", sa.Column("assigned_to", sa.String(64)))
     op.add_column("incidents", sa.Column("ticket", sa.String(200)))
     op.add_column("incidents", sa.Column("marking", sa.String(12), nullable=False, server_default=""))
+    op.create_index("ix_incidents_marking", "incidents", ["marking"])
     # SQLite adds a foreign key with its column alone, and Alembic does not write it so.
     for column, table in (("reopens", "incidents"), ("group_id", "incident_groups")):
         constraint = f"CONSTRAINT fk_incidents_{column} REFERENCES {table} (id)"
