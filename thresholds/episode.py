@@ -72,6 +72,10 @@ class Episodes:
         """The open episode, or the last one that ended."""
         return self.current or (self._past[-1] if self._past else None)
 
+    def end_of(self, opened: int) -> int | None:
+        """Return when the episode that opened at that second ended; None where it is open or forgotten."""
+        return next((past.ended for past in self._past if past.opened == opened), None)
+
     def pass_time(self, second: int, until: int, count: int, threshold: Threshold | None) -> Episode | None:
         """Take in a count that held from *second* to before *until*; return the episode if it ended."""
         episode = self.current

@@ -1,7 +1,7 @@
 """The monitor: counts every communication against every threshold it touches, and evaluates it.
 
-The same engine serves live, in replay and in backtest. It has no clock: *now* is whole seconds since the Unix
-epoch and never runs backwards; a lower *now* (a clock set back) stands for the highest one seen.
+The same engine serves live, in replay and in backtest. It has no clock: *now* is whole seconds since the epoch and
+never runs backwards; a lower *now* (a clock set back) stands for the highest one seen.
 """
 
 import heapq
@@ -33,8 +33,7 @@ from thresholds.watch import Watch
 from thresholds.window import LATENESS, Window
 
 MATCH_CACHE_SIZE: Final = 16_384
-"""Distinct kinds of communication whose watches are remembered: 10 users send about 4 000 kinds. Values of
-headers are hostile, so the cache starts again when it is full."""
+"""Distinct kinds whose watches are remembered (10 users send 4 000); hostile headers make it start again when full."""
 
 _UNCHANGED: Final = {placement: Observed(placement) for placement in Placement}
 _ON_TIME: Final = _UNCHANGED[Placement.ON_TIME]
@@ -43,9 +42,8 @@ _ON_TIME: Final = _UNCHANGED[Placement.ON_TIME]
 class Monitor:
     """Windows and episodes of a set of thresholds.
 
-    After a restart: make it with the last time the earlier run saw, `seed` what that run had evaluated,
-    `restore` its open episodes, `restore_forecasts`, and `advance`. With *warn_seconds* above 0 `outlook` tells
-    of quarantines that long before they come.
+    After a restart: make it with the last time the earlier run saw, `seed` what that run had evaluated, `restore` its
+    open episodes, `restore_forecasts`, and `advance`. *warn_seconds* above 0: `outlook` tells of quarantines so early.
     """
 
     def __init__(self, thresholds: Iterable[Threshold], now: int, warn_seconds: int = 0) -> None:
@@ -62,8 +60,7 @@ class Monitor:
     def observe(self, communication: Communication, observed_at: int, now: int) -> Observed:
         """Count one communication, sent at *observed_at*, and evaluate every threshold it touches.
 
-        Late by up to `LATENESS` it counts where it belongs, later or from the future at *now*.
-        Duplicates count again: the caller has removed them.
+        Late by up to `LATENESS` it counts where it belongs, else at *now*. The caller has removed duplicates.
         """
         changes = self.advance(now) if now > self._now else ()
         now = self._now
@@ -139,8 +136,7 @@ class Monitor:
     ) -> None:
         """Add *n* earlier communications of *kind* without evaluating them, to the keys in *only* or to all.
 
-        Together they name *devices* devices. *second* is where they were counted. The next `advance` evaluates
-        the counts.
+        Together they name *devices* devices. *second* is where they counted. The next `advance` evaluates them.
         """
         for watches, more in zip(self._match(kind), (n, devices), strict=True):
             for watch in watches:
@@ -151,8 +147,7 @@ class Monitor:
     def load(self, first_second: int, step: int, counts: Iterable[Counts]) -> None:
         """Add many earlier communications at once, as `seed` would: *counts* for each *step* seconds.
 
-        They go to the windows that count by the second (*step* 1) or by the minute (60) alone; a step whose
-        bucket the ring holds no longer is left out.
+        They go to the windows that count by *step* seconds (1 or 60) alone; what no ring holds is left out.
         """
         sums: defaultdict[Watch, Sum] = defaultdict(Sum)
         for kind, *both in counts:
@@ -174,24 +169,29 @@ class Monitor:
         found = [watch for watches in self._match(kind) for watch in watches]
         return max((w.key.period_seconds for w in found if w.window.resolution == step), default=0)
 
-    def restore(self, episodes: Iterable[OpenEpisode]) -> tuple[Change, ...]:
-        """Go on with the episodes of an earlier run; return the end of the open ones whose key is gone.
+    def restore(self, episodes: Iterable[OpenEpisode], since: int | None = None) -> tuple[Change, ...]:
+        """Go on with the episodes of an earlier run; return the end of those whose key is gone or that fell since.
 
-        Those that ended less than `LATENESS` ago are wanted too, oldest first.
+        Those that ended less than `LATENESS` ago are wanted too, oldest first. Their states are as of *since*, or of
+        now; what was counted after it decides how they stand, under the thresholds that are in force now.
         """
-        withdrawn: list[Change] = []
+        changes: list[Change] = []
         for state in episodes:
             watch = self._watches.get(state.episode.key)
             if watch:
-                watch.restore(state, self._now)
+                changes += watch.restore(state, self._now, self._now if since is None else since)
                 self._note(watch)
             elif not state.quiet and state.ended is None:
-                withdrawn.append(EpisodeEnded(state.episode, self._now, EndReason.WITHDRAWN))
-        return tuple(withdrawn)
+                changes.append(EpisodeEnded(state.episode, self._now, EndReason.WITHDRAWN))
+        return tuple(sorted(changes, key=change_second))
 
     def open_episodes(self) -> tuple[OpenEpisode, ...]:
         """Return the state of every open episode as of the last call, quiet ones too, for `restore`."""
         return tuple(state for watch in self._open for state in watch.open_episodes())
+
+    def quiet_end(self, episode: EpisodeId) -> int | None:
+        """Return when a quiet warning ended, of which no change tells."""
+        return self._watches[episode.key].quiet_end(episode.opened) if episode.key in self._watches else None
 
     def rates(self) -> Iterator[Rate]:
         """Yield the count of every key at the time of the last call; `advance` first."""
@@ -222,7 +222,7 @@ class Monitor:
     def outlook(self) -> tuple[ForecastChange, ...]:
         """Return which forecasts are raised or withdrawn at the time of the last call; `advance` first.
 
-        To be called every few seconds: it looks at what has counted since the last time, or is raised.
+        To be called every few seconds: it looks at what has counted since, or is raised.
         """
         active = tuple(self._active)
         self._active.clear()

@@ -8,7 +8,7 @@ from thresholds.forecast import HORIZON, Prospect, stretches
 from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.schedule import Schedule, limit_of, lowest_limit
 from thresholds.slope import measure
-from thresholds.window import Window
+from thresholds.window import LATENESS, Window
 
 
 class Watch:
@@ -129,12 +129,26 @@ class Watch:
             if level.current and not level.current.quiet
         ]
 
-    def restore(self, state: OpenEpisode, now: int) -> None:
-        """Go on from *now* with an episode of an earlier run."""
+    def restore(self, state: OpenEpisode, now: int, since: int) -> list[Change]:
+        """Go on from *now* with an episode of an earlier run, whose state was kept at *since*; return its end.
+
+        The seconds from then to *now* decide as if somebody had looked, at most the last `LATENESS` of them.
+        """
         self._settled = now
         episodes = self._quarantine if state.episode.level is Level.QUARANTINE else self._warning
         episode = Episode(state.episode.opened, state.below_since, quiet=state.quiet)
         episodes.restore(episode, state.ended)
+        first = max(since, now - LATENESS, episode.opened)
+        if state.ended is not None or first >= now:
+            return []
+        for second, count in zip(range(first, now), self.window.history(first, now), strict=False):
+            if episodes.pass_time(second, second + 1, count, self._schedule.at(second)):
+                return self._end(episodes, episode)
+        return []
+
+    def quiet_end(self, opened: int) -> int | None:
+        """Return when the warning that opened at that second ended."""
+        return self._warning.end_of(opened)
 
     def open_episodes(self) -> list[OpenEpisode]:
         """Return the state of the open episodes, for `restore`."""

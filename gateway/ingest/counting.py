@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
 import stamina
 import structlog
 
@@ -28,7 +29,7 @@ from gateway.store.journal import (
     read_counted,
 )
 from gateway.store.thresholds import thresholds_in_force
-from thresholds.breach import Breach, Change, EpisodeId, Placement, Rate, Standing
+from thresholds.breach import Breach, Change, OpenEpisode, Placement, Rate, Standing
 from thresholds.forecast import Forecast
 from thresholds.model import Level, Threshold, ThresholdKey
 from thresholds.monitor import Monitor
@@ -56,7 +57,7 @@ class Counting:
         self._monitor = Monitor((), 0, warn_seconds)
         self._thresholds: tuple[Threshold, ...] = ()
         self._counted = Counted(0, 0)
-        self._recorded_open: frozenset[EpisodeId] = frozenset()
+        self._recorded_open: frozenset[OpenEpisode] = frozenset()
         self._recorded_raised: tuple[OpenForecast, ...] = ()
         self._looked_at = 0
         self._counted_row = 0
@@ -98,7 +99,8 @@ class Counting:
         await Rebuild(self._database, self._monitor, reached).load(last, seen)
         if self.was_ahead:
             await forget_future(self._database, now)
-        await self._record(self._monitor.restore(episodes), ())
+        self._recorded_open = frozenset(state for state in episodes if state.ended is None)
+        await self._record(self._monitor.restore(episodes, self._counted.evaluated_at), ())
         await self._record_forecasts(self._monitor.restore_forecasts(forecasts))
         self._counted_row = last
         if newest is not None and again:
@@ -207,7 +209,8 @@ class Counting:
     ) -> None:
         """Put changes on record, however long that takes: until then nothing more is counted."""
         open_episodes = self._monitor.open_episodes()
-        is_open = frozenset(state.episode for state in open_episodes)
+        is_open = frozenset(open_episodes)
+        open_episodes += tuple(self._ended_quietly())
         if not (changes or excess or always) and is_open == self._recorded_open:
             return
         # A refusal is waited out too, for all to see: an end of the daemon would end what it passes on.
@@ -224,6 +227,12 @@ class Counting:
             if isinstance(change, Breach):
                 BREACHES.labels(change.level).inc()
         self._show()
+
+    def _ended_quietly(self) -> Iterator[OpenEpisode]:
+        """Yield the quiet episodes that have ended since the last record: no change tells of them."""
+        for state in self._recorded_open:
+            if state.quiet and (ended := self._monitor.quiet_end(state.episode)) is not None:
+                yield msgspec.structs.replace(state, ended=ended)
 
     async def _record_forecasts(self, changes: Sequence[ForecastChange]) -> None:
         """Put forecasts on record, however long that takes: the monitor tells of each change once.

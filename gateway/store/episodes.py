@@ -52,12 +52,19 @@ async def open_episode(connection: AsyncConnection, episode: EpisodeId, incident
 
 
 async def keep_open(connection: AsyncConnection, now_open: Sequence[OpenEpisode]) -> None:
-    """Keep which episodes are open, the quiet ones included: a restart goes on from them."""
+    """Keep which episodes are open, the quiet ones included, and how they stand: a restart goes on from them.
+
+    Quiet ones that have ended may be among them.
+    """
     for episode in now_open:
-        values = _values(episode.episode) | {"quiet": episode.quiet}
+        state: dict[str, Any] = {"below_since": episode.below_since}
+        values = _values(episode.episode) | state | {"quiet": episode.quiet}
         await connection.execute(_insert(connection, episodes).values(values))
-        if episode.quiet:
-            await connection.execute(update(episodes).where(_is(episode.episode)).values(quiet=True))
+        if episode.quiet:  # and stays so
+            state["quiet"] = True
+        if episode.ended is not None:
+            state |= {"ended_at": episode.ended, "ended_because": EndReason.FELL}
+        await connection.execute(update(episodes).where(_is(episode.episode)).values(state))
 
 
 async def close_quiet(connection: AsyncConnection, now_open: Sequence[OpenEpisode], ended: int) -> None:
@@ -94,7 +101,8 @@ def _state(row: Any) -> OpenEpisode:
     key = ThresholdKey(
         UserId(row.user_id), row.communication, row.service, row.period_seconds, Alignment(row.alignment)
     )
-    return OpenEpisode(EpisodeId(key, Level(row.level), row.opened_at), quiet=row.quiet, ended=row.ended_at)
+    episode = EpisodeId(key, Level(row.level), row.opened_at)
+    return OpenEpisode(episode, quiet=row.quiet, below_since=row.below_since, ended=row.ended_at)
 
 
 async def add_excess(connection: AsyncConnection, requests: Sequence[tuple[EpisodeId, Observation]]) -> None:

@@ -236,6 +236,8 @@ episodes = Table(
     Column("level", String(12), nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("quiet", Boolean, nullable=False),
+    # Since when the count has been low: a restart goes on from there.
+    Column("below_since", BigInteger),
     Column("ended_at", BigInteger, index=True),
     Column("ended_because", String(16)),
     # One episode is one breach: recording it again after a restart finds it already there.

@@ -104,8 +104,6 @@ def fill(path: str) -> str:
     for name, value in (values | {"{sha256}": "0" * 64}).items():
         path = path.replace(name, value)
     return path
-    path = path.replace("{number}", "99999").replace("{part}", "file").replace("{name}", "nobody")
-    return path.replace("{sha256}", "0" * 64)
 
 
 def test_the_description_says_who_may(daemon: Daemon) -> None:

@@ -17,6 +17,7 @@ from gateway.alerts.candidate import Candidates
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest import fold
+from gateway.ingest.aside import Aside
 from gateway.ingest.counting import Counting
 from gateway.ingest.folding import Folding
 from gateway.ingest.intake import Intake
@@ -388,16 +389,28 @@ async def test_traffic_goes_on_while_new_thresholds_are_loaded(
             await gateway.send(0, (CommunicationClass.SR, "4.1.1", 2), (CommunicationClass.SPC, "7.2", 1))
             await gateway.wait(1000)
         await gateway.remember()
+        loaded, go_on, load = asyncio.Event(), asyncio.Event(), Aside.load
+
+        async def load_and_wait(aside: Aside, last: int) -> None:
+            await load(aside, last)
+            loaded.set()
+            await go_on.wait()
+
         during = 0
-        async with asyncio.TaskGroup() as group:
-            replacing = group.create_task(gateway.replace(number))
-            while not replacing.done():
-                await gateway.send(late, (CommunicationClass.SR, "4.1.1", 3))
-                await gateway.wait(step)
-                during += 1
-                if folds:
-                    await gateway.fold()
-                    await gateway.prune()
-        assert during, "nothing happened meanwhile"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Aside, "load", load_and_wait)
+            async with asyncio.TaskGroup() as group:
+                replacing = group.create_task(gateway.replace(number))
+                await loaded.wait()
+                while not replacing.done():
+                    await gateway.send(late, (CommunicationClass.SR, "4.1.1", 3))
+                    await gateway.wait(step)
+                    during += gateway.counting.reading
+                    if folds:
+                        await gateway.fold()
+                        await gateway.prune()
+                    if during >= 2:
+                        go_on.set()
+        assert during >= 2, "what is new was loaded, and not in force yet, while these were counted"
         gateway.check()
         assert len(list(gateway.counting.rates())) > len(OLD)

@@ -54,6 +54,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_muted_alerts_silence_id_id", "muted_alerts", ["silence_id", "id"])
     op.create_index("ix_muted_alerts_incident_id_told_at", "muted_alerts", ["incident_id", "told_at"])
+    op.add_column("episodes", sa.Column("below_since", sa.BigInteger()))
     index_lists()
     add_words()
 
