@@ -32,7 +32,10 @@ class Action(enum.StrEnum):
     READ_FILES = "read ADT files"
     READ_MONITORING = "read thresholds, rates and incidents"
     DECIDE_QUARANTINE = "propose to release or delete quarantined requests, and confirm that they ended"
-    CLOSE_INCIDENT = "close a candidate incident"
+    SILENCE = "mute alerts for a time"
+    ACKNOWLEDGE_INCIDENT = "acknowledge a candidate incident, and add notes to it"
+    WORK_ON_INCIDENT = "work on a candidate incident: decide, assign, mark, classify, group and close"
+    HANDLE_ALERTS = "test alert channels and send dead letters anew"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"
     USE_CONSOLE = "sign in to the console, with an own password and own access tokens"
@@ -53,7 +56,10 @@ PERMISSIONS: Final = MappingProxyType(
         Action.READ_FILES: _PEOPLE,
         Action.READ_MONITORING: _PEOPLE,
         Action.DECIDE_QUARANTINE: frozenset({Role.ANALYST, Role.OPERATOR}),
-        Action.CLOSE_INCIDENT: frozenset({Role.ANALYST}),
+        Action.SILENCE: frozenset({Role.OPERATOR, Role.ANALYST}),
+        Action.ACKNOWLEDGE_INCIDENT: frozenset({Role.ANALYST, Role.OPERATOR}),
+        Action.WORK_ON_INCIDENT: frozenset({Role.ANALYST}),
+        Action.HANDLE_ALERTS: frozenset({Role.OPERATOR, Role.ANALYST}),
         Action.READ_AUDIT: _PEOPLE,
         Action.SEND_COMMUNICATIONS: frozenset({Role.ADAPTOR}),
         Action.USE_CONSOLE: _PEOPLE,

@@ -58,6 +58,12 @@ class Oidc(Section):
     ca_file: Path | None = Field(
         None, description="PEM file to verify the provider with, instead of the system's authorities."
     )
+    max_age_seconds: int = Field(
+        900,
+        ge=0,
+        le=86_400,
+        description="How long ago people may have signed in at the provider, by its `auth_time`; 0 where it does not say.",
+    )
     timeout_seconds: float = Field(10.0, gt=0, le=60, description="How long the provider may take to answer.")
     local_accounts: bool = Field(
         True, description="Whether people with a password of the gateway's own may sign in beside it."

@@ -17,6 +17,8 @@ from gateway.errors import Unavailable
 
 MOST_VIEWERS: Final = 200
 """Viewers at the same time; above it they get 503."""
+MOST_OF_ONE: Final = 60
+"""Of them those of one person: nobody alone keeps everybody else from looking."""
 QUEUE_EVENTS: Final = 64
 """Events that wait for one viewer at the most; they are shared, a queue holds no copy."""
 
@@ -121,8 +123,9 @@ class Named(Protocol):
 class Viewer:
     """One client's queue; `next` waits for what comes."""
 
-    def __init__(self, wanted: Collection[Kind]) -> None:
+    def __init__(self, wanted: Collection[Kind], who: str = "") -> None:
         self.wanted = frozenset(wanted) | {Kind.HEARTBEAT, Kind.RESYNC}
+        self.who = who
         self.lost = False
         """Whether events were dropped since this was last set to false."""
         self.ended = False
@@ -175,12 +178,16 @@ class Live:
         return any(kind in viewer.wanted for viewer in self._viewers)
 
     @contextmanager
-    def watching(self, wanted: Collection[Kind]) -> Iterator[Viewer]:
-        """Add a viewer for the time of the context; raise `Unavailable` `too_many_viewers` where there is no place."""
-        if len(self._viewers) >= MOST_VIEWERS:
-            msg = f"{MOST_VIEWERS} viewers follow the events already"
+    def watching(self, wanted: Collection[Kind], who: str = "") -> Iterator[Viewer]:
+        """Add a viewer for the time of the context, one of *who*.
+
+        Raises `Unavailable` (`too_many_viewers`) where there is no place, or none for one person more.
+        """
+        of_one = sum(viewer.who == who for viewer in self._viewers)
+        if len(self._viewers) >= MOST_VIEWERS or of_one >= MOST_OF_ONE:
+            msg = f"{of_one} viewers of one person, of {len(self._viewers)}, follow the events already"
             raise Unavailable("too_many_viewers", msg, "Close pages that nobody looks at, or ask later.")
-        viewer = Viewer(wanted)
+        viewer = Viewer(wanted, who)
         if self._closed:
             viewer.end()
         self._viewers.add(viewer)

@@ -163,6 +163,18 @@ ALERTS_FAILED: Final = Counter(
 ALERTS_WAITING: Final = Gauge(
     "adt_gateway_alerts_waiting", "Alerts not taken yet, by channel.", ["channel"], registry=REGISTRY
 )
+ALERTS_OLDEST: Final = Gauge(
+    "adt_gateway_alerts_oldest_seconds",
+    "Age of the oldest alert that was not taken yet, by channel; 0 where none waits.",
+    ["channel"],
+    registry=REGISTRY,
+)
+ALERTS_DEAD: Final = Gauge(
+    "adt_gateway_alerts_dead",
+    "Dead letters: alerts that were given up and that nobody has sent anew, by channel.",
+    ["channel"],
+    registry=REGISTRY,
+)
 SIGNATURES: Final = Counter("adt_gateway_signatures", "Files signed on the token.", registry=REGISTRY)
 SIGNING_FAILURES: Final = Counter(
     "adt_gateway_signing_failures", "Attempts to sign that failed, by code.", ["code"], registry=REGISTRY

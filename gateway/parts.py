@@ -27,7 +27,7 @@ from gateway.ingest.rebuild import without_collector
 from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.live import Live
-from gateway.mqtt import Broker
+from gateway.mqtt import Broker, Handler
 from gateway.operations.adt_drop_folder import adt_drop_folder
 from gateway.operations.backtests import Backtests
 from gateway.operations.entrance import Entrance
@@ -45,7 +45,7 @@ from gateway.operations.signing import Signing, token_config
 from gateway.operations.silence import SOURCES, SilenceWatch
 from gateway.operations.uncovered import UncoveredWatch
 from gateway.operations.watches import clock_was_ahead, keep_looking, watch_broker, watch_clock, watch_journal
-from gateway.settings import Mqtt, Settings
+from gateway.settings import Settings
 from gateway.sight import Sight
 from gateway.soc import Soc
 from gateway.store.database import Database
@@ -82,12 +82,12 @@ class Parts:
         self._clock = clock
         self._rules = rules
         self.health = Health()
-        self._broker = self._connect(settings.mqtt) if settings.mqtt else None
+        mqtt, taken = settings.mqtt, dict[str, Handler]()
+        self._broker = Broker(mqtt, settings.instance, taken, self._on_connected) if mqtt else None
         live = Live()
-        self._soc = Soc(settings, database, self._broker, live, clock)
+        self._soc = Soc(settings, database, self._broker, self.health, live, clock)
         self._conditions = self._soc.conditions
-        names, ring = self._soc.channels, self._soc.ring
-        recorder = Recorder(database, settings.instance, names, rules.current.service_name, ring, live)
+        recorder = Recorder(database, self._soc.candidates, rules.current.service_name)
         warn, horizon = settings.forecast.warn_seconds, settings.ingest.deduplication_seconds
         self._counting = Counting(database, recorder, self.health, clock, warn)
         self._journal = open_journal_writer(database)
@@ -103,17 +103,21 @@ class Parts:
             sent_seconds=settings.dcc.sent_seconds,
         )
         self._dcc = DccParts(settings, database, self._conditions, rules, clock)
+        if mqtt:
+            taken[mqtt.requests_topic] = self._receivers["mqtt"].message
+            taken[mqtt.alerts_topic] = self._dcc.inbox.message
         self._deciding = Deciding(settings, database, clock, live)
         ring = self._deciding.delivery.ring
         self._signing = Signing(
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live
         )
         self._in_force = InForce(database, rules, self._counting, self.health, clock, live)
-        self._liveness = Liveness(self.intake, self._in_force, self._counting)
+        self._liveness = self._own_liveness()
         sight = Sight(settings, database, self._counting, self.health, clock)
         self._broadcast = sight.broadcast(live)
         self._retained = sight.retained(self._broker, self._broadcast)
         self._heartbeat = sight.heartbeat(self._liveness, self.intake, self._broker)
+        self._soc.beat(lambda: sight.heartbeat(self._own_liveness(), self.intake, None).take_pulse)
         self._entrance = Entrance(settings, database, clock)
         self._tls = server_certificate(settings.http)
         seen = self._counting, self.health, self._conditions, self._receivers
@@ -144,16 +148,23 @@ class Parts:
             in_force=self._in_force,
             counting=self._counting,
             incidents=self._soc.incidents,
+            silences=self._soc.silences,
+            desk=self._soc.desk,
             history=History(database, self._counting),
             looks=self._looks,
             health=self.health,
             live=live,
             broadcast=self._broadcast,
             adaptor=self._adaptor,
+            alert_desk=self._soc.alert_desk,
             channels=self._soc.channels,
             dcc_inbox=self._dcc.inbox,
             quarantine=self._dcc.quarantine,
         )
+
+    def _own_liveness(self) -> Liveness:
+        """Return what looks whether the count moves; each asker has its own, which knows what it has seen."""
+        return Liveness(self.intake, self._in_force, self._counting)
 
     def _forwarding(self, settings: Settings) -> tuple[PassedOn | None, Adaptor | None]:
         """Return what passes requests on and what counts them, where that is set."""
@@ -189,16 +200,6 @@ class Parts:
         if self._retained:
             self._retained.connected()
         self._soc.retry(MqttChannel.name)
-
-    def _connect(self, mqtt: Mqtt) -> Broker:
-        taken = {mqtt.requests_topic: self._on_request, mqtt.alerts_topic: self._on_dcc_message}
-        return Broker(mqtt, self._settings.instance, taken, self._on_connected)
-
-    async def _on_request(self, payload: bytes) -> None:
-        await self._receivers["mqtt"].message(payload)
-
-    async def _on_dcc_message(self, payload: bytes) -> None:
-        await self._dcc.inbox.message(payload)
 
     async def run(self, stop: asyncio.Event, announce: Announce, reload: Reload) -> None:
         """Run every part until *stop*; a failure of the count or of the in-force clock ends the daemon."""

@@ -155,6 +155,21 @@ class Forecast(Section):
     )
 
 
+class IncidentSettings(Section):
+    """How candidate incidents are worked on."""
+
+    group_seconds: int = Field(
+        3600,
+        ge=0,
+        le=86_400,
+        description="Breaches of one User ID within so long are put into one group; 0 for never.",
+    )
+    attachment_kilobytes: int = Field(
+        1024, ge=1, le=16_384, description="Size of one attachment at the most (1 kilobyte is 1 024 bytes)."
+    )
+    attachments: int = Field(50, ge=0, le=1000, description="Attachments of one incident at the most.")
+
+
 TIME_OF_DAY: Final = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentFault
 
+from gateway.broker_section import BrokerSection
 from gateway.channel_settings import Alerts
 from gateway.delivery_settings import Delivery, Quarantine
 from gateway.errors import SettingsError
@@ -27,6 +28,7 @@ from gateway.section import (
     Forecast,
     Forward,
     Http,
+    IncidentSettings,
     Log,
     Section,
     SessionSettings,
@@ -59,14 +61,9 @@ class TokenSettings(Section):
     )
 
 
-class Mqtt(Section):
+class Mqtt(BrokerSection):
     """The broker that brings requests and takes alerts."""
 
-    host: str = Field(description="Name or address of the MQTT 5 broker.")
-    port: int = Field(1883, ge=1, le=65535, description="Port of the broker.")
-    username: str | None = Field(None, description="User at the broker.")
-    password_file: Path | None = Field(None, description="File with that user's password.")
-    ca_file: Path | None = Field(None, description="PEM file to verify the broker with; turns TLS on.")
     requests_topic: str = Field("duis/requests", description="Where DUIS requests arrive.")
     alerts_topic: str = Field("duis/alerts", description="Where responses and alerts of the DCC arrive.")
     rates_seconds: int = Field(
@@ -153,6 +150,7 @@ class Settings(BaseSettings):
     adt_files: AdtFiles = AdtFiles()
     dcc: Dcc = Dcc()
     forecast: Forecast = Forecast()
+    incidents: IncidentSettings = IncidentSettings()
     silence: Silence = Silence()
     quarantine: Quarantine = Quarantine()
     delivery: Delivery = Delivery()
@@ -292,4 +290,8 @@ def _absolute(model: Model, folder: Path) -> Model:
             changes[name] = Path(os.path.normpath(folder / value))
         elif isinstance(value, BaseModel):
             changes[name] = _absolute(value, folder)
+        elif isinstance(value, tuple):
+            changes[name] = tuple(
+                _absolute(each, folder) if isinstance(each, BaseModel) else each for each in value
+            )
     return model.model_copy(update=changes)

@@ -49,7 +49,29 @@ class Alert(msgspec.Struct, frozen=True):
     """Who works on it."""
     ticket: str = ""
     """Reference in another system."""
+    figures: dict[str, int | str] | None = None
+    """What a heartbeat says of the gateway, by name; None in every other alert."""
     schema: str = SCHEMA
+
+
+def notice(alert: Alert) -> Alert:
+    """Return what a channel may say of *alert* where the marking keeps the facts back: that there is something.
+
+    Number and hash of the audit record stay: they are an anchor of the chain and say nothing of the incident.
+    """
+    return Alert(
+        id=alert.id,
+        instance=alert.instance,
+        event=alert.event,
+        incident=alert.incident,
+        title=f"candidate incident {alert.incident} is {alert.marking}: its nominees look at it in the gateway",
+        at=alert.at,
+        facts=None,
+        record=alert.record,
+        by="",
+        state=alert.state,
+        marking=alert.marking,
+    )
 
 
 encode = msgspec.json.Encoder().encode

@@ -28,6 +28,8 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """The number at which the chain breaks."""
     reason: str = ""
     """What is wrong there."""
+    withheld: int = 0
+    """How many came without their bytes: of them only the place in the chain is known."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -45,7 +47,9 @@ def verify_chain(
     records: Iterable[AuditRecord],
     anchors: Mapping[int, str] | None = None,
     after: Place = START,
+    *,
     people: TwoPeople | None = None,
+    may_be_withheld: bool = False,
 ) -> ChainVerdict:
     """Verify *records* in the order given; they follow *after*, without it they are the whole chain.
 
@@ -53,13 +57,21 @@ def verify_chain(
     what the chain by itself cannot: that nobody computed it anew, and that its end is still there.
     *people* is what has seen the records before *after*; each signature needs the approval of a second person
     before it.
+
+    A record about a classified incident comes with its hash alone to whoever may not see it. Where that
+    *may_be_withheld* the next record has to follow from that hash, and the verdict says how many there were.
     """
     seen = people or TwoPeople()
     wanted = dict(anchors or {})
-    number, previous, read = after.number, after.hash, 0
+    number, previous, read, withheld = after.number, after.hash, 0, 0
     for record in records:
         read += 1
-        reason = _fault(record, number + 1, previous, wanted.pop(number + 1, None), seen)
+        anchor = wanted.pop(number + 1, None)
+        if may_be_withheld and record.body == b"":
+            withheld += 1
+            reason = _fault_of_withheld(record, number + 1, anchor)
+        else:
+            reason = _fault(record, number + 1, previous, anchor, seen)
         if reason:
             return ChainVerdict(False, read, number, previous, number + 1, reason)
         number, previous = record.number, record.hash
@@ -67,7 +79,7 @@ def verify_chain(
         missing = min(wanted)
         reason = f"record {missing} is named by a receipt or an alert but the chain ends at {number}"
         return ChainVerdict(False, read, number, previous, missing, reason)
-    return ChainVerdict(True, read, number, previous)
+    return ChainVerdict(True, read, number, previous, withheld=withheld)
 
 
 def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, seen: TwoPeople) -> str:
@@ -98,11 +110,21 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, 
         return (
             f"record {number} does not follow from record {number - 1}: one was changed, removed or inserted"
         )
-    # 4. It is the one that was known elsewhere.
+    # 4. It is the one that was known elsewhere. 5. Whoever signed had the approval of a second person.
+    return _fault_of_anchor(record, number, anchor) or seen.fault(content)
+
+
+def _fault_of_withheld(record: AuditRecord, number: int, anchor: str | None) -> str:
+    """Return what is wrong with a record of which the hash alone is known, or nothing."""
+    if record.number != number:
+        return f"record {number} should follow, but number {record.number} was found"
+    return _fault_of_anchor(record, number, anchor)
+
+
+def _fault_of_anchor(record: AuditRecord, number: int, anchor: str | None) -> str:
     if anchor is not None and anchor != record.hash:
         return f"record {number} is not the one that a receipt or an alert names"
-    # 5. Whoever signed had the approval of a second person.
-    return seen.fault(content)
+    return ""
 
 
 def _is_record(record: Any) -> bool:

@@ -33,7 +33,9 @@ VERBS: Final = {
     "duis": ("gateway.cli.duis:duis", "Print the header of DUIS messages as JSON lines."),
     "replay": ("gateway.cli.replay:replay", "Send DUIS requests from files to the daemon."),
     "rates": ("gateway.cli.monitoring:rates", "Show every count beside its threshold."),
-    "incidents": ("gateway.cli.monitoring:incidents", "List, show or close candidate incidents."),
+    "incidents": ("gateway.cli.monitoring:incidents", "List and show candidate incidents, and work on them."),
+    "alerts": ("gateway.cli.alerts:alerts", "Show the alert channels, test them, send dead letters anew."),
+    "silences": ("gateway.cli.silences:silences", "List, add or end silences and planned work."),
     "quarantine": ("gateway.cli.quarantine:quarantine", "Decide on requests that the DCC holds."),
     "audit": ("gateway.cli.audit:audit", "Verify the audit chain, or export it."),
 }

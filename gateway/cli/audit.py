@@ -51,14 +51,15 @@ def verify(
 ) -> int:
     """Verify the chain of EXPORT offline, or of the daemon.
 
-    Exit with 7 where it, or what a receipt or a passkey says of it, was changed, and with 8 where there is nothing.
+    Exit with 7 where it, or what a receipt or a passkey says of it, was changed, and with 8 where there is nothing
+    or where records about classified incidents are withheld from you.
     """
     kept = read_kept(receipts)
     given = read_approvals(approvals)
     steps: dict[int, Content] = {}
     records = _read_export(export) if export else iter(ask(_download))
     noted = steps if kept.receipts or given else None
-    verdict = verify_chain(_noting(records, noted), kept.anchors)
+    verdict = verify_chain(_noting(records, noted), kept.anchors, may_be_withheld=True)
     if verdict.intact and not verdict.records:
         return _nothing(as_json)
     faults = kept.faults(steps) + approval_faults(given, steps) if verdict.intact else []
@@ -74,7 +75,9 @@ def verify(
         _say(verdict, kept, faults)
         for place in given if verdict.intact and not faults else ():
             print(f"APPROVED: {place}: {given[place].summary}")
-    return ExitCode.DONE if verdict.intact and not faults else ExitCode.SIGNATURE_WRONG
+    if not verdict.intact or faults:
+        return ExitCode.SIGNATURE_WRONG
+    return ExitCode.COULD_NOT_VERIFY if verdict.withheld else ExitCode.DONE
 
 
 def _nothing(as_json: bool) -> ExitCode:
@@ -93,6 +96,11 @@ def _say(verdict: ChainVerdict, kept: Kept, faults: list[str]) -> None:
     print(
         f"INTACT: {verdict.records} records, the last is number {verdict.last_number}, hash {verdict.last_hash}"
     )
+    if verdict.withheld:
+        print(
+            f"NOT VERIFIED: {verdict.withheld} records about classified incidents were withheld; "
+            "of them only the place in the chain is known"
+        )
     for fault in faults:
         print(f"WRONG: {fault}")
     if kept.anchors:

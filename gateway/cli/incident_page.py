@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from gateway.cli.incident_life import work
 from gateway.cli.output import plural
 from gateway.cli.words import utc
 
@@ -23,10 +24,15 @@ def page(incident: Mapping[str, Any]) -> str:
 
 def _entries(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     entries = {"threshold": _breach, "forecast": _forecast}.get(incident["kind"], _condition)
+    if incident["marking"]:
+        yield "marking", incident["marking"].upper()
     yield "state", _state(incident)
     yield "kind", incident["kind"]
+    if incident["planned_work"]:
+        yield "silenced", incident["planned_work"]
     yield from entries(incident)
     yield "audit record", str(incident["record"])
+    yield from work(incident)
     yield "what to do", _next(incident)
 
 
@@ -67,7 +73,7 @@ def _condition(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _state(incident: Mapping[str, Any]) -> str:
     if not incident["closed_at"]:
-        return str(incident["state"])
+        return str(incident["state"]).replace("_", " ")
     return f"{incident['state']} on {utc(incident['closed_at'])} by {incident['closed_by']}: {incident['reason']}"
 
 
@@ -100,8 +106,18 @@ def _next(incident: Mapping[str, Any]) -> str:
         return f"See what it became: adt-gateway incidents show {incident['superseded_by']}"
     if incident["closed_at"]:
         return "Nothing: it is closed."
+    then = f'Then: adt-gateway incidents {_verb(incident)} {incident["id"]} --reason "…"'
     if incident["kind"] not in {"threshold", "forecast"}:
-        return f'See docs/monitoring.md, kind {incident["kind"]}. Then: adt-gateway incidents close {incident["id"]} --reason "…"'
+        return f"See docs/monitoring.md, kind {incident['kind']}. {then}"
     found = "Find out who sent the requests in excess, and why"
     quarantine = "; the DCC will quarantine them" if incident["level"] == "quarantine" else ""
-    return f'{found}{quarantine}. Then: adt-gateway incidents close {incident["id"]} --reason "…"'
+    return f"{found}{quarantine}. {then}"
+
+
+def _verb(incident: Mapping[str, Any]) -> str:
+    verbs = {
+        "candidate": "acknowledge",
+        "acknowledged": "investigate",
+        "investigating": "confirm (or dismiss)",
+    }
+    return verbs.get(incident["state"], "close")

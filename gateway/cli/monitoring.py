@@ -6,11 +6,10 @@ import click
 
 from gateway.cli.client import ask
 from gateway.cli.incident_page import page
+from gateway.cli.incident_work import INCIDENTS, WORK
 from gateway.cli.output import as_json, print_json, table, talk
 from gateway.cli.words import forecast
 from gateway.errors import ExitCode
-
-INCIDENTS = "/api/v1/incidents"
 
 COLUMNS = [
     *("user id", "class", "service", "window", "count", "warning", "quarantine"),
@@ -63,7 +62,7 @@ def _rate_row(rate: dict[str, Any]) -> list[str]:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--open", "only_open", is_flag=True, help="Only those that are open.")
+@click.option("--open", "only_open", is_flag=True, help="Only those that are not closed.")
 @click.option("--kind", help="Only those of this kind, such as threshold or source_silent.")
 @as_json
 @click.pass_context
@@ -79,8 +78,9 @@ def incidents(ctx: click.Context, only_open: bool, kind: str | None, as_json: bo
     elif not found:
         talk("There are no candidate incidents.")
     else:
-        rows = [[str(i["id"]), i["kind"], i["state"], i["level"], i["opened_at"], i["title"]] for i in found]
-        table(["number", "kind", "state", "level", "opened", "title"], rows)
+        columns = ["number", "kind", "state", "level", "opened", "marking", "title"]
+        names = ("id", "kind", "state", "level", "opened_at", "marking", "title")
+        table(columns, [[str(incident[name]) for name in names] for incident in found])
 
 
 @incidents.command()
@@ -95,14 +95,5 @@ def show(number: int, as_json: bool) -> None:
     print(page(found))
 
 
-@incidents.command()
-@click.argument("number", type=int)
-@click.option("--reason", required=True, help="What was found; it goes on record and to the SOC.")
-@as_json
-def close(number: int, reason: str, as_json: bool) -> None:
-    """Close incident NUMBER."""
-    closed = ask(lambda client: client.post(f"{INCIDENTS}/{number}/close", {"reason": reason}))
-    if as_json:
-        print_json(closed)
-    else:
-        talk(f"Candidate incident {number} is closed.")
+for verb in WORK:
+    incidents.add_command(verb)

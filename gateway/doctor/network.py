@@ -1,7 +1,6 @@
 """The MQTT broker, and the daemon that runs."""
 
 import json
-import ssl
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -11,6 +10,7 @@ import aiomqtt
 from gateway.doctor.finding import Check, Finding, State, failed, ok, warning
 from gateway.errors import Unavailable
 from gateway.mqtt.connection import Connection
+from gateway.mqtt.identity import password, tls_context
 from gateway.section import ADDRESS_FILE
 from gateway.settings import Mqtt, Settings
 
@@ -30,7 +30,7 @@ async def _broker(settings: Settings, now: float) -> AsyncIterator[Finding]:
     try:
         client = _client(settings.mqtt)
         connection = Connection(client)
-        async with client:
+        async with connection.opened():
             await connection.subscribe(_unshared(settings.mqtt.requests_topic))
             await connection.publish(f"adt-gateway/{settings.instance}/doctor", b"", seconds=SECONDS)
             yield ok(BROKER, f"{where} lets us read the requests and write below adt-gateway")
@@ -48,14 +48,13 @@ def _unshared(topic: str) -> str:
 
 def _client(settings: Mqtt) -> aiomqtt.Client:
     """Return a connection under a name of its own: the daemon's own must not be ended by it."""
-    password = settings.password_file.read_text("utf-8").rstrip("\n") if settings.password_file else None
     return aiomqtt.Client(
         settings.host,
         settings.port,
         username=settings.username,
-        password=password,
+        password=password(settings),
         protocol=aiomqtt.ProtocolVersion.V5,
-        tls_context=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else None,
+        tls_context=tls_context(settings),
         timeout=SECONDS,
     )
 

@@ -12,7 +12,6 @@ from gateway.audit.record import Entry
 from gateway.clock import to_text
 from gateway.ingest.forecasts import record_forecasts
 from gateway.ingest.threshold_facts import threshold_facts
-from gateway.live import Live
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.episodes import (
@@ -23,7 +22,7 @@ from gateway.store.episodes import (
     keep_open,
     open_episode,
 )
-from gateway.store.incidents import IncidentState, StoredIncident, get_incident
+from gateway.store.incidents import StoredIncident, get_incident
 from gateway.store.journal import Counted, Observation, keep_counted
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
 from thresholds.outlook import ForecastChange, OpenForecast
@@ -44,14 +43,11 @@ class Recorder:
     def __init__(
         self,
         database: Database,
-        instance: str,
-        channels: Sequence[str],
+        candidates: Candidates,
         service_name: Callable[[str], str],
-        ring: Callable[[], None],
-        live: Live | None = None,
     ) -> None:
         self._database = database
-        self._candidates = Candidates(instance, channels, ring, live)
+        self._candidates = candidates
         self._service_name = service_name
 
     async def record(
@@ -92,10 +88,10 @@ class Recorder:
         superseded = await self._superseded(connection, breach)
         facts = await self._facts(connection, breach, first, superseded)
         title = _title(breach, facts.threshold.service_name)
-        candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id)
+        candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id, follows=superseded)
         incident_id = await self._candidates.open(connection, candidate, now)
         await open_episode(connection, breach.episode, incident_id)
-        if superseded and superseded.state is IncidentState.OPEN:
+        if superseded and superseded.is_open:
             await self._supersede(connection, superseded, incident_id, now)
 
     async def _superseded(self, connection: AsyncConnection, breach: Breach) -> StoredIncident | None:

@@ -8,7 +8,7 @@ what was not acknowledged when the connection comes back. What the broker refuse
 Everybody else knows `Broker` alone.
 """
 
-from gateway.mqtt.broker import MAXIMUM_PACKET_BYTES, Broker
+from gateway.mqtt.broker import MAXIMUM_PACKET_BYTES, Broker, Handler
 from gateway.mqtt.inflow import IN_FLIGHT_BYTES
 
-__all__ = ["IN_FLIGHT_BYTES", "MAXIMUM_PACKET_BYTES", "Broker"]
+__all__ = ["IN_FLIGHT_BYTES", "MAXIMUM_PACKET_BYTES", "Broker", "Handler"]

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiomqtt
@@ -13,8 +14,9 @@ from paho.mqtt.properties import Properties
 
 from gateway import tasks
 from gateway.errors import Unavailable
-from gateway.mqtt.connection import Connection
+from gateway.mqtt.connection import NONE, Connection, properties_of
 from gateway.mqtt.errors import EXPECTED, unavailable
+from gateway.mqtt.identity import password, tls_context
 from gateway.mqtt.inflow import Inflow
 from gateway.settings import Mqtt
 
@@ -30,6 +32,11 @@ SESSION_SECONDS: Final = 7 * 86_400
 KEEPALIVE_SECONDS: Final = 20
 GOODBYE_SECONDS: Final = 2.0
 NOT_CONNECTED: Final = "the MQTT broker is not connected; it is tried again"
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
+TEXT: Final = "text/plain"
+OURS: Final = MappingProxyType({"schema": "adt-gateway-status-1", "version": version("adt-gateway")})
+"""User properties of the status."""
 SHOWN_REFUSALS: Final = 3
 """Refused topics that `trouble` names."""
 
@@ -82,16 +89,22 @@ class Broker:
         retain: bool = False,
         content_type: str = "application/json",
         expiry: int | None = None,
+        properties: Mapping[str, str] = NONE,
     ) -> None:
         """Publish below the instance's root with QoS 1; return when the broker has it.
 
-        After *expiry* seconds the broker gives it to nobody any more. Raises `Unavailable` (`broker_unavailable`, `broker_refused`) where it does not take it.
+        After *expiry* seconds the broker gives it to nobody any more; *properties* are user properties. Raises `Unavailable` (`broker_unavailable`, `broker_refused`) where it does not take it.
         """
         if self._connection is None:
             raise Unavailable("broker_unavailable", self._down, "Look at the broker; it is tried again.")
         try:
             await self._connection.publish(
-                f"{self._root}/{topic}", payload, retain=retain, content_type=content_type, expiry=expiry
+                f"{self._root}/{topic}",
+                payload,
+                retain=retain,
+                content_type=content_type,
+                expiry=expiry,
+                properties=properties,
             )
         except Unavailable as error:
             if error.code == "broker_refused":
@@ -118,7 +131,7 @@ class Broker:
     async def _run(self) -> None:
         client = self._open()
         connection, inflow = Connection(client), Inflow(client)
-        async with client:
+        async with connection.opened():
             try:
                 self._refused.clear()
                 await self._subscribe(connection)
@@ -145,7 +158,7 @@ class Broker:
     async def _say_online(self) -> None:
         """Set the status; where that is refused, requests are counted all the same."""
         try:
-            await self.publish("status", b"online", retain=True, content_type="")
+            await self.publish("status", ONLINE, retain=True, content_type=TEXT, properties=OURS)
         except Unavailable as error:
             if error.code != "broker_refused":
                 raise
@@ -154,7 +167,20 @@ class Broker:
     async def _say_goodbye(self, connection: Connection) -> None:
         """Set the status as the last will would: that speaks for us where this fails."""
         with contextlib.suppress(Unavailable):
-            await connection.publish(f"{self._root}/status", b"offline", retain=True, seconds=GOODBYE_SECONDS)
+            await connection.publish(
+                f"{self._root}/status",
+                OFFLINE,
+                retain=True,
+                content_type=TEXT,
+                properties=OURS,
+                seconds=GOODBYE_SECONDS,
+            )
+
+    def _will(self) -> aiomqtt.Will:
+        """Return what the broker says for us where we vanish, unless we are back in time (MQTT 5, 3.1.3.2.2)."""
+        properties = properties_of(PacketTypes.WILLMESSAGE, TEXT, OURS)
+        properties.WillDelayInterval = self._settings.will_delay_seconds
+        return aiomqtt.Will(f"{self._root}/status", OFFLINE, qos=1, retain=True, properties=properties)
 
     def _open(self) -> aiomqtt.Client:
         settings = self._settings
@@ -162,21 +188,18 @@ class Broker:
         properties.SessionExpiryInterval = SESSION_SECONDS
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         properties.MaximumPacketSize = MAXIMUM_PACKET_BYTES
-        secret = settings.password_file
-        password = secret.read_text("utf-8").rstrip("\n") if secret else None
-        tls = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else None
         client = aiomqtt.Client(
             settings.host,
             settings.port,
             username=settings.username,
-            password=password,
+            password=password(settings),
             identifier=self._root,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=False,
             keepalive=KEEPALIVE_SECONDS,
             properties=properties,
-            tls_context=tls,
-            will=aiomqtt.Will(f"{self._root}/status", b"offline", qos=1, retain=True),
+            tls_context=tls_context(settings),
+            will=self._will(),
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - the library offers no way of its own yet
         return client

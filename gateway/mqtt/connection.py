@@ -1,6 +1,9 @@
 """Publishing and subscribing: what the broker answers is heeded, what it refuses is an error."""
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiomqtt
@@ -21,6 +24,19 @@ FAILURE: Final = 0x80
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 """It was taken, and nobody listens now (MQTT 5, 3.4.2.1)."""
 
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def properties_of(packet: int, content_type: str, user: Mapping[str, str]) -> Properties:
+    """Return the properties of a message of ours, which is UTF-8 where it says what it is (MQTT 5, 3.3.2.3.2)."""
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    if content_type:
+        properties.PayloadFormatIndicator = 1
+        properties.ContentType = content_type
+    if user:
+        properties.UserProperty = list(user.items())
+    return properties
+
 
 class Connection:
     """Publishes and subscribes through an aiomqtt client, and heeds what the broker answers."""
@@ -31,6 +47,15 @@ class Connection:
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
         self._inner = self._paho.on_publish
         self._paho.on_publish = self._on_publish
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Connect, and leave no socket behind where the broker does not want us, as aiomqtt alone would."""
+        try:
+            async with self._client:
+                yield
+        finally:
+            self._paho._sock_close()  # noqa: SLF001 - tells the loop too; the library offers no other way
 
     async def subscribe(self, topic: str) -> None:
         """Subscribe with QoS 1; raises `Unavailable` `broker_refused` where that is not allowed."""
@@ -47,18 +72,17 @@ class Connection:
         retain: bool = False,
         content_type: str = "",
         expiry: int | None = None,
+        properties: Mapping[str, str] = NONE,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
         """Publish with QoS 1; return when the broker has it.
 
         Raises `Unavailable`: `broker_refused` where it does not want it, else `broker_unavailable`.
         """
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        if content_type:
-            properties.ContentType = content_type
+        said = properties_of(PacketTypes.PUBLISH, content_type, properties)
         if expiry is not None:
-            properties.MessageExpiryInterval = expiry
-        info = self._paho.publish(topic, payload, 1, retain, properties)
+            said.MessageExpiryInterval = expiry
+        info = self._paho.publish(topic, payload, 1, retain, said)
         if info.rc:
             raise unavailable(aiomqtt.MqttCodeError(info.rc))
         self._answers[info.mid] = asyncio.get_running_loop().create_future()

@@ -72,6 +72,8 @@ class Provider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
+        if settings.max_age_seconds:
+            query["max_age"] = str(settings.max_age_seconds)
         return _with_query((await self.metadata()).authorization_endpoint, query)
 
     async def sign_out_url(self) -> str:
@@ -106,6 +108,7 @@ class Provider:
                 access_token,
                 settings.group_claim,
                 self._clock(),
+                settings.max_age_seconds,
             )
 
         return await self._with_keys(read)

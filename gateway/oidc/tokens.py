@@ -51,6 +51,7 @@ class _Claims(msgspec.Struct, frozen=True):
     nonce: str | None = None
     azp: str | None = None
     at_hash: str | None = None
+    auth_time: float | None = None
     sid: str | None = None
     preferred_username: str = ""
     email: str = ""
@@ -99,15 +100,26 @@ def _key(data: Any) -> ECKey | OKPKey | RSAKey | None:
 
 
 def read_id_token(
-    token: str, keys: KeySet, issuer: str, client: str, nonce: str, access_token: str, groups: str, now: float
+    token: str,
+    keys: KeySet,
+    issuer: str,
+    client: str,
+    nonce: str,
+    access_token: str,
+    groups: str,
+    now: float,
+    max_age: int = 0,
 ) -> Identity:
     """Return who the ID token speaks of; raise `TokenRefused`, `UnknownKey` where another key may help.
 
-    *groups* is the name of the claim that lists them.
+    *groups* is the name of the claim that lists them. With a *max_age* (not 0) the token says when the person signed in,
+    and that is no more seconds ago.
     """
     header, content, claims = _verified(token, keys)
-    fault = _fault(claims, issuer, client, now) or _id_token_fault(
-        claims, nonce, _half_hash(str(header["alg"]), access_token)
+    fault = (
+        _fault(claims, issuer, client, now)
+        or _id_token_fault(claims, nonce, _half_hash(str(header["alg"]), access_token))
+        or _age_fault(claims.auth_time, max_age, now)
     )
     if fault:
         raise TokenRefused(fault)
@@ -167,6 +179,19 @@ def _id_token_fault(claims: _Claims, nonce: str, half_hash: str) -> str:
     if not (subject and len(subject) <= LONGEST_NAME and subject.isascii() and subject.isprintable()):
         return "its subject is none"
     return ""
+
+
+def _age_fault(auth_time: float | None, max_age: int, now: float) -> str:
+    """Return what is wrong with when the person signed in (Core, 2 and 3.1.2.1), or nothing."""
+    if not max_age:
+        return ""
+    if auth_time is None or not math.isfinite(auth_time):
+        return "it does not say when the person signed in (auth_time)"
+    return (
+        ""
+        if -SKEW_SECONDS <= now - auth_time <= max_age + SKEW_SECONDS
+        else "the person signed in too long ago"
+    )
 
 
 def _logout_fault(claims: _Claims, now: float, *, with_nonce: bool) -> str:

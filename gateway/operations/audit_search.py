@@ -8,8 +8,10 @@ import msgspec
 
 from gateway.access import Action, Person
 from gateway.audit.record import AuditRecord
+from gateway.clock import Clock
 from gateway.errors import NotFound
-from gateway.store.audit_log import all_records
+from gateway.operations.classified import permitted_records
+from gateway.store.audit_log import PAGE, read_records
 from gateway.store.audit_search import RecordFilter, get_record, search_records
 from gateway.store.database import Database
 
@@ -20,8 +22,9 @@ SEARCHES: Final = 2
 class AuditSearch:
     """Finds records, and gives the whole chain to whoever verifies it elsewhere."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._searching = asyncio.Semaphore(SEARCHES)
 
     async def find(
@@ -30,7 +33,8 @@ class AuditSearch:
         """Return up to *limit* of the records that match, the newest first; only those below *before*."""
         person.require(Action.READ_AUDIT)
         async with self._searching, self._database.read() as connection:
-            return await search_records(connection, wanted, limit, before)
+            found = await search_records(connection, wanted, limit, before)
+        return await permitted_records(self._database, person, found, self._clock, whole=False)
 
     async def get(self, person: Person, number: int) -> AuditRecord:
         """Return one record or raise `NotFound`."""
@@ -39,15 +43,24 @@ class AuditSearch:
             found = await get_record(connection, number)
         if found is None:
             raise NotFound("record_unknown", f"there is no audit record {number}", "Look at the last ones.")
-        return found
+        (shown,) = await permitted_records(self._database, person, [found], self._clock, whole=True)
+        return shown
+
+    async def page(self, person: Person, after: int, limit: int) -> list[AuditRecord]:
+        """Return up to *limit* records after number *after*; `body` is empty where it is withheld."""
+        person.require(Action.READ_AUDIT)
+        found = await read_records(self._database, after, limit)
+        return await permitted_records(self._database, person, found, self._clock, whole=True)
 
     async def export(self, person: Person) -> AsyncIterator[bytes]:
         """Yield the whole chain as lines of JSON, as `adt-gateway audit verify` reads an export."""
-        person.require(Action.READ_AUDIT)
-        async for record in all_records(self._database):
-            line = {
-                "number": record.number,
-                "body": record.body.decode(errors="replace"),
-                "hash": record.hash,
-            }
-            yield msgspec.json.encode(line) + b"\n"
+        after = 0
+        while records := await self.page(person, after, PAGE):
+            for record in records:
+                line = {
+                    "number": record.number,
+                    "body": record.body.decode(errors="replace"),
+                    "hash": record.hash,
+                }
+                yield msgspec.json.encode(line) + b"\n"
+            after = records[-1].number

@@ -1,6 +1,6 @@
 """The past of one threshold: its counts, what held, who set it and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ from gateway.ingest.forecasts import subject_key
 from gateway.operations.history import History
 from gateway.store.counts import Stretch
 from gateway.store.database import Database
+from gateway.store.incident_work import CLASSIFIED
 from gateway.store.incidents import StoredIncident, of_subject
 from gateway.store.past_thresholds import PastEpisode, SetThreshold, past_episodes, set_thresholds
 from thresholds.curve import MINUTE, Point, curve, first_minute
@@ -50,6 +51,14 @@ class Past(msgspec.Struct, frozen=True):
     """Candidate incidents of a breach that was expected."""
 
 
+class PointRow(msgspec.Struct, frozen=True):
+    """A point with the levels at its end."""
+
+    point: Point
+    warning: int | None
+    quarantine: int | None
+
+
 async def read_past(
     database: Database, history: History, person: Person, key: ThresholdKey, span: Span
 ) -> Past:
@@ -62,9 +71,23 @@ async def read_past(
             raise NotFound("threshold_unknown", msg, "Choose it from the list of rates.")
         episodes = await past_episodes(connection, key, span.since, span.until)
         foretold = await of_subject(connection, "forecast", subject_key(key))
+        foretold = [each for each in foretold if each.marking != CLASSIFIED]
     held = held_between([row.past for row in rows], span.since, span.until)
     start = first_minute(key.period_seconds, key.alignment, span.since + MINUTE - 1)
     stretch = Stretch(key.user_id, key.communication, key.service, start, span.until, MINUTE)
     minutes = await history.read(person, stretch)
     points = curve(minutes, start, key.period_seconds, key.alignment, span.since, span.until, span.step)
     return Past(key, span, points, held, rows, episodes, foretold)
+
+
+def with_levels(points: Sequence[Point], held: Sequence[Held]) -> Iterator[PointRow]:
+    """Yield each point with the levels that held at its last second."""
+    waiting = iter(held)
+    now = next(waiting, None)
+    for point in points:
+        while now is not None and now.until <= point.second:
+            now = next(waiting, None)
+        threshold = now.threshold if now else None
+        yield PointRow(
+            point, threshold.warning if threshold else None, threshold.quarantine if threshold else None
+        )

@@ -76,7 +76,7 @@ class Heartbeat:
         beating = True
         while True:
             try:
-                beat = await self._take_pulse()
+                beat = await self.take_pulse()
             except Unavailable as error:
                 if beating:
                     log.warning("no_heartbeat", code=error.code, error=error.message)
@@ -87,7 +87,7 @@ class Heartbeat:
                 await self._publish(beat)
             await asyncio.sleep(self._seconds)
 
-    async def _take_pulse(self) -> Beat:
+    async def take_pulse(self) -> Beat:
         """Return what is to be said, once the count has moved; raise `Unavailable` where it cannot."""
         await self._liveness.counted()
         async with self._database.write() as connection:  # so it is known that the store can be written

@@ -1,11 +1,13 @@
 """Counts of the past for whoever may read what is monitored."""
 
 import asyncio
+from collections.abc import Sequence
 
 from gateway.access import Action, Person
 from gateway.ingest.counting import Counting
 from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database
+from gateway.store.kind_counts import KindMinutes, read_kind_minutes
 
 
 class History:
@@ -21,3 +23,14 @@ class History:
         person.require(Action.READ_MONITORING)
         async with self._lock:
             return await read_counts(self._database, stretch, self._counting.counted_row)
+
+    async def by_kind(
+        self, person: Person, user_id: str, spans: Sequence[tuple[int, int]]
+    ) -> tuple[int, list[KindMinutes]]:
+        """Return since when counts are on record, and those of each kind in each minute of *spans*.
+
+        An empty *user_id* stands for all.
+        """
+        person.require(Action.READ_MONITORING)
+        async with self._lock:
+            return await read_kind_minutes(self._database, user_id, spans, self._counting.counted_row)

@@ -1,18 +1,20 @@
-"""What analysts do with candidate incidents."""
+"""What people see of candidate incidents."""
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
-from gateway.alerts.candidate import Candidates
+from gateway.alerts.classification import Suggestion, suggested
 from gateway.alerts.facts import Facts, decode_facts
 from gateway.audit.record import AuditRecord
 from gateway.clock import Clock
-from gateway.operations.files import required_reason
+from gateway.life import IncidentState
+from gateway.operations.classified import looking, masked, masked_whole, require_nominee
 from gateway.store import incidents as store
 from gateway.store.audit_log import read_records
 from gateway.store.database import Database
@@ -25,7 +27,15 @@ from gateway.store.episodes import (
     excess_after,
     excess_of,
 )
-from gateway.store.incident_list import IncidentFilter, ListedIncident, count_incidents, find_incidents
+from gateway.store.incident_list import (
+    Counted,
+    IncidentFilter,
+    ListedIncident,
+    count_incidents,
+    find_incidents,
+)
+from gateway.store.incident_work import Work, work_of
+from thresholds.catalogue import load_catalogue
 
 EXCESS_AT_ONCE: Final = 5000
 """Requests in excess that are read at once for a download."""
@@ -36,9 +46,20 @@ RECORDS: Final = 200
 class FoundIncidents(msgspec.Struct, frozen=True):
     """A page of a list."""
 
-    count: int
-    """Of all that match."""
+    counted: Counted
+    """All that match, as far as they are counted."""
     incidents: list[ListedIncident]
+
+
+class GotIncident(msgspec.Struct, frozen=True):
+    """An incident as the API gives it."""
+
+    incident: store.StoredIncident
+    work: Work
+    suggestion: Suggestion | None
+    """What its service suggests at first; nobody has decided it."""
+    excess_count: int
+    excess: list[ExcessRow]
 
 
 class WholeIncident(msgspec.Struct, frozen=True):
@@ -47,6 +68,9 @@ class WholeIncident(msgspec.Struct, frozen=True):
     incident: store.StoredIncident
     facts: Facts | None
     """None where they cannot be read: a later version wrote them, or somebody changed the row."""
+    work: Work
+    suggestion: Suggestion | None
+    """What its service suggests at first; nobody has decided it."""
     episodes: list[EpisodeRow]
     excess_count: int
     excess: list[ExcessRow]
@@ -54,49 +78,61 @@ class WholeIncident(msgspec.Struct, frozen=True):
 
 
 class Incidents:
-    """Reads and closes candidate incidents."""
+    """Reads candidate incidents; of classified ones what their nominees alone may see."""
 
-    def __init__(self, database: Database, candidates: Candidates, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._candidates = candidates
         self._clock = clock
 
     async def newest(
-        self, person: Person, state: store.IncidentState | None, limit: int, kind: str | None = None
+        self, person: Person, states: Collection[IncidentState], limit: int, kind: str | None = None
     ) -> list[store.StoredIncident]:
-        """Return the newest incidents first: all, or those of one state or kind."""
+        """Return the newest incidents first: all, or those of some states or a kind."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            return await store.list_incidents(connection, state, limit, kind)
+            found = await store.list_incidents(connection, states, limit, kind)
+            return [masked_whole(incident) for incident in found]
 
-    async def get(
-        self, person: Person, incident_id: int, limit: int
-    ) -> tuple[store.StoredIncident, int, list[ExcessRow]]:
-        """Return an incident, how many requests are in excess and the first *limit* of them."""
+    async def get(self, person: Person, incident_id: int, limit: int, way: str = "api") -> GotIncident:
+        """Return an incident, what people did with it and the first *limit* requests in excess.
+
+        *way* says in the record of a look at a classified one what is shown.
+        """
         person.require(Action.READ_MONITORING)
-        async with self._database.read() as connection:
-            incident = await store.get_incident(connection, incident_id)
-            return (
+        async with looking(self._database, person, incident_id, way, self._clock) as (connection, incident):
+            return GotIncident(
                 incident,
+                await self._work(connection, incident),
+                suggested(_facts(incident), load_catalogue()),
                 await count_excess(connection, incident_id),
                 await excess_of(connection, incident_id, limit),
             )
+
+    async def _work(self, connection: AsyncConnection, incident: store.StoredIncident) -> Work:
+        work = await work_of(connection, incident.id, incident.group_id)
+        return msgspec.structs.replace(work, group=[masked(member) for member in work.group])
 
     async def find(self, person: Person, wanted: IncidentFilter, limit: int, skip: int = 0) -> FoundIncidents:
         """Return up to *limit* of the incidents that match after the first *skip*, the newest first."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            count = await count_incidents(connection, wanted)
-            return FoundIncidents(count, await find_incidents(connection, wanted, limit, skip))
+            counted = await count_incidents(connection, wanted)
+            found = await find_incidents(connection, wanted, limit, skip) if skip < counted.count else []
+            return FoundIncidents(counted, [masked(incident) for incident in found])
 
     async def whole(self, person: Person, incident_id: int, limit: int, skip: int = 0) -> WholeIncident:
         """Return all of an incident, with up to *limit* requests in excess after the first *skip*."""
         person.require(Action.READ_MONITORING)
-        async with self._database.read() as connection:
-            incident = await store.get_incident(connection, incident_id)
+        async with looking(self._database, person, incident_id, "page", self._clock) as (
+            connection,
+            incident,
+        ):
+            facts = _facts(incident)
             return WholeIncident(
                 incident=incident,
-                facts=_facts(incident),
+                facts=facts,
+                work=await self._work(connection, incident),
+                suggestion=suggested(facts, load_catalogue()),
                 episodes=await episodes_of(connection, incident_id),
                 excess_count=await count_excess(connection, incident_id),
                 excess=await excess_of(connection, incident_id, limit, skip),
@@ -108,38 +144,29 @@ class Incidents:
     async def excess_csv(self, person: Person, incident_id: int) -> AsyncIterator[bytes]:
         """Yield every request in excess as CSV (RFC 4180) with a header, in parts, by RequestID.
 
-        Each part is a transaction of its own: a download may take long. Raises `NotFound` before the first.
+        Each part is a transaction of its own: a download may take long. Raises `NotFound` before the first,
+        and `NotPermitted` at any where the incident is classified for others.
         """
         person.require(Action.READ_MONITORING)
-        async with self._database.read() as connection:
-            await store.get_incident(connection, incident_id)
-        yield b"RequestID,Class,ObservedAt\r\n"
+        async with looking(self._database, person, incident_id, "excess.csv", self._clock) as (_, incident):
+            pass
+        column, value = (",Marking", f",{incident.marking}") if incident.marking else ("", "")
+        yield f"RequestID,Class,ObservedAt{column}\r\n".encode()
         after: ExcessPlace | None = None
         while True:
             async with self._database.read() as connection:
+                await require_nominee(connection, person, await store.get_incident(connection, incident_id))
                 after, rows = await excess_after(connection, incident_id, after, EXCESS_AT_ONCE)
             if not rows:
                 return
-            yield _csv(rows)
-
-    async def close(self, person: Person, incident_id: int, reason: str) -> store.StoredIncident:
-        """Close an incident with a reason; its alert goes to every channel."""
-        person.require(Action.CLOSE_INCIDENT)
-        reason = required_reason(reason)
-        now = self._clock()
-        async with self._database.write() as connection:
-            incident = await store.get_incident(connection, incident_id)
-            closed = await self._candidates.close(
-                connection, incident, by=person.name, reason=reason, now=now
-            )
-        self._candidates.ring()
-        return closed
+            yield _csv(rows, value.removeprefix(","))
 
 
-def _csv(rows: list[ExcessRow]) -> bytes:
+def _csv(rows: list[ExcessRow], marking: str) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerows((row.request_id, row.communication_class, row.observed_at) for row in rows)
+    more = (marking,) if marking else ()
+    writer.writerows((row.request_id, row.communication_class, row.observed_at, *more) for row in rows)
     return text.getvalue().encode()
 
 

@@ -44,7 +44,7 @@ def make_looks(
     heard = {source: receiver.heard for source, receiver in receivers.items()}
     sources = Sources(heard, settings, conditions, clock)
     return Looks(
-        audit=AuditSearch(database),
+        audit=AuditSearch(database, clock),
         verification=Verification(database, clock),
         overview=Overview(database, counting, health, sources, clock),
         token=TokenState(token, database, clock),

@@ -10,13 +10,14 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.health import Health, PartHealth
 from gateway.ingest.counting import Counting
+from gateway.life import OPEN_STATES
+from gateway.operations.classified import masked
 from gateway.operations.sources import ShownSource, Sources
 from gateway.store.adt_files import FileState, count_files, count_files_of_others
 from gateway.store.database import Database
 from gateway.store.decision_rows import HELD
 from gateway.store.decisions import count_to_approve, held_by_state
 from gateway.store.incident_list import IncidentFilter, ListedIncident, count_open_by_level, find_incidents
-from gateway.store.incidents import IncidentState
 from gateway.store.outbox import count_waiting
 from thresholds.model import Threshold, UserId
 
@@ -76,7 +77,7 @@ class Overview:
         try:
             async with self._database.read() as connection:
                 by_level = await count_open_by_level(connection)
-                newest = await find_incidents(connection, IncidentFilter(IncidentState.OPEN), NEWEST)
+                newest = await find_incidents(connection, IncidentFilter(OPEN_STATES), NEWEST)
                 files = await count_files(connection)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)
@@ -94,7 +95,7 @@ class Overview:
             sources=self._sources.shown(),
             listening_since=self._sources.started_at,
             open_by_level=by_level,
-            newest=newest,
+            newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
             waiting=_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
             alerts_waiting=alerts,
@@ -125,7 +126,7 @@ def _waiting(
             "/quarantine/decisions",
         ),
         (Action.DECIDE_QUARANTINE, "Requests that the DCC holds, to decide on", held, "/quarantine"),
-        (Action.CLOSE_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
+        (Action.WORK_ON_INCIDENT, "Open incidents to look at", incidents, "/incidents"),
         (
             Action.DELIVER_FILE,
             "ADT files to deliver",

@@ -44,7 +44,11 @@ async def refusal(
         return NotPermitted("second_person_required", msg, "Ask another person with the role approver.")
     submitter = await find_person(connection, file.submitted_by)
     approver = await find_person(connection, person.name)
-    if submitter and approver and submitter.issuer != approver.issuer:
+    if submitter is None or approver is None:
+        gone = file.submitted_by if submitter is None else person.name
+        msg = f"{gone} is not on record as a person: nobody can say that {person.name} is a second one"
+        return NotPermitted("second_person_unsure", msg, "Look at the chain: adt-gateway audit verify")
+    if submitter.issuer != approver.issuer:
         msg = (
             f"{file.submitted_by} and {person.name} are not of the same directory, one is a local account: "
             "nobody can say that they are two people"

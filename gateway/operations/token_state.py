@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.access import Action, Person
 from gateway.clock import Clock
+from gateway.operations.classified import masked
 from gateway.store.adt_files import last_signature
 from gateway.store.database import Database
 from gateway.store.incident_list import IncidentFilter, ListedIncident, find_incidents
@@ -86,7 +87,7 @@ class TokenState:
             days_left=(certificate.not_after - now).days if certificate else None,
             signatures=signatures,
             last_signature=last,
-            last_trouble=trouble[0] if trouble else None,
+            last_trouble=masked(trouble[0]) if trouble else None,
         )
 
     async def _look(self) -> Seen:

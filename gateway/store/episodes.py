@@ -150,19 +150,32 @@ async def excess_after(
     connection: AsyncConnection, incident_id: int, after: ExcessPlace | None, limit: int
 ) -> tuple[ExcessPlace | None, list[ExcessRow]]:
     """Return up to *limit* requests in excess beyond *after*, in the order of the primary key, and where they end."""
-    place = (excess.c.episode_id, excess.c.request_id, excess.c.communication_class)
-    query = (
-        select(*place, excess.c.observed_at_ms)
-        .join(episodes, episodes.c.id == excess.c.episode_id)
-        .where(episodes.c.incident_id == incident_id)
-        .order_by(*place)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(tuple_(*place) > tuple_(*after))
-    rows = list(await connection.execute(query))
+    rows = await excess_rows(connection, incident_id, after, limit)
     found = [ExcessRow(row[1], row[2], to_text(row[3] / 1000)) for row in rows]
     return ((rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after), found
+
+
+async def excess_rows(
+    connection: AsyncConnection, incident_id: int, after: ExcessPlace | None, limit: int
+) -> list[tuple[int, str, str, int]]:
+    """Return episode, RequestID, class and time of up to *limit* requests in excess beyond *after*.
+
+    Each episode is asked for by itself: then both kinds of store begin where the last answer ended.
+    """
+    own = select(episodes.c.id).where(episodes.c.incident_id == incident_id).order_by(episodes.c.id)
+    if after is not None:
+        own = own.where(episodes.c.id >= after[0])
+    order = excess.c.request_id, excess.c.communication_class
+    found: list[tuple[int, str, str, int]] = []
+    for number in (await connection.execute(own)).scalars().all():
+        query = select(excess.c.episode_id, *order, excess.c.observed_at_ms)
+        query = query.where(excess.c.episode_id == number).order_by(*order).limit(limit - len(found))
+        if after is not None and after[0] == number:
+            query = query.where(tuple_(*order) > tuple_(*after[1:]))
+        found += [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
+        if len(found) >= limit:
+            break
+    return found
 
 
 async def count_excess(connection: AsyncConnection, incident_id: int) -> int:

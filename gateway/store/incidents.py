@@ -1,22 +1,27 @@
 """Candidate incidents, the episodes behind them and the requests in excess."""
 
-import enum
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
+from gateway.life import OPEN_STATES, IncidentState
 from gateway.store.database import inserted_id
+from gateway.store.incident_words import keep_words
 from gateway.store.schema import incidents
 
+is_open: Final = incidents.c.state != literal_column(f"'{IncidentState.CLOSED}'")
+"""The condition of an incident that is not closed."""
 
-class IncidentState(enum.StrEnum):
-    """Where a candidate incident is in its life."""
 
-    OPEN = "open"
-    CLOSED = "closed"
+def in_states(states: Collection[IncidentState]) -> ColumnElement[bool]:
+    """Hold for incidents in one of *states*; for all open ones in the words of their index."""
+    if set(states) == set(OPEN_STATES):
+        return is_open
+    return or_(*(incidents.c.state == state for state in states))
 
 
 class StoredIncident(msgspec.Struct, frozen=True):
@@ -43,6 +48,27 @@ class StoredIncident(msgspec.Struct, frozen=True):
     """When an update was last told."""
     tell_at: int | None
     """When what was kept since then is told; None where all has been."""
+    version: int
+    """Grows with each step of a person."""
+    finding: IncidentState | None
+    """What a person found it to be: one of `FINDINGS`; it stays when the incident is closed."""
+    assigned_to: str | None
+    ticket: str | None
+    """Reference in another system."""
+    marking: str
+    """`confidential` or `classified`; empty for none."""
+    reopens: int | None
+    """The closed incident that this one takes up again."""
+    group_id: int | None
+    licence: str | None
+    """Letters of the licence's Security Incident (46.6/40.6), such as `ac`; None where nobody has decided."""
+    sec: str | None
+    """`none`, `compromise` or `major`; None where nobody has decided."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has closed it."""
+        return self.state is not IncidentState.CLOSED
 
     @property
     def subject(self) -> str:
@@ -53,19 +79,24 @@ class StoredIncident(msgspec.Struct, frozen=True):
 def _incident(row: Any) -> StoredIncident:
     values = dict(row._mapping)  # noqa: SLF001 - the public name of a row's values in SQLAlchemy
     values["state"] = IncidentState(values["state"])
+    values["finding"] = IncidentState(values["finding"]) if values["finding"] else None
     values["detail"] = msgspec.Raw(bytes(values["detail"]))
     return StoredIncident(**values)
 
 
 async def insert_incident(connection: AsyncConnection, **values: Any) -> int:
     """Open a candidate incident; return its number."""
-    result = await connection.execute(insert(incidents).values(state=IncidentState.OPEN, **values))
-    return inserted_id(result)
+    result = await connection.execute(insert(incidents).values(state=IncidentState.CANDIDATE, **values))
+    number = inserted_id(result)
+    await keep_words(connection, number)
+    return number
 
 
 async def update_incident(connection: AsyncConnection, incident_id: int, **values: Any) -> None:
     """Add what became known of an incident (its record, its detail) within the same transaction."""
     await connection.execute(update(incidents).where(incidents.c.id == incident_id).values(**values))
+    if "title" in values:
+        await keep_words(connection, incident_id)
 
 
 async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredIncident:
@@ -79,16 +110,18 @@ async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredI
 
 async def list_incidents(
     connection: AsyncConnection,
-    state: IncidentState | None = None,
+    states: Collection[IncidentState] = (),
     limit: int = 200,
     kind: str | None = None,
 ) -> list[StoredIncident]:
-    """Return the newest incidents first."""
-    query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(incidents.c.state == state)
+    """Return the newest incidents first; without *states* those in any."""
+    found = select(incidents.c.id).order_by(incidents.c.id.desc()).limit(limit)
+    if states:
+        found = found.where(in_states(states))
     if kind is not None:
-        query = query.where(incidents.c.kind == kind)
+        found = found.where(incidents.c.kind == kind)
+    chosen = incidents.c.id.in_(select(found.subquery().c.id))
+    query = select(incidents).where(chosen).order_by(incidents.c.id.desc())
     return [_incident(row) for row in await connection.execute(query)]
 
 
@@ -97,7 +130,7 @@ async def find_open(connection: AsyncConnection, kind: str, subject_key: str) ->
     which = (
         incidents.c.kind == kind,
         incidents.c.subject_key == subject_key,
-        incidents.c.state == IncidentState.OPEN,
+        is_open,
     )
     row = (await connection.execute(select(incidents).where(*which))).one_or_none()
     return _incident(row) if row else None
@@ -114,46 +147,44 @@ async def of_subject(
 
 async def open_with_subject(connection: AsyncConnection) -> list[StoredIncident]:
     """Return the open incidents to which what comes back would add."""
-    which = incidents.c.state == IncidentState.OPEN, incidents.c.subject_key.is_not(None)
+    which = is_open, incidents.c.subject_key.is_not(None)
     query = select(incidents).where(*which).order_by(incidents.c.id)
     return [_incident(row) for row in await connection.execute(query)]
 
 
 async def due_to_be_told(connection: AsyncConnection, now: int) -> list[StoredIncident]:
     """Return the open incidents of which something was kept that is to be told by *now*."""
-    which = incidents.c.state == IncidentState.OPEN, incidents.c.tell_at <= now
+    which = is_open, incidents.c.tell_at <= now
     query = select(incidents).where(*which).order_by(incidents.c.id)
     return [_incident(row) for row in await connection.execute(query)]
 
 
 async def count_open(connection: AsyncConnection) -> dict[str, int]:
     """Return how many incidents are open, by kind."""
-    query = select(incidents.c.kind, func.count()).where(incidents.c.state == IncidentState.OPEN)
+    query = select(incidents.c.kind, func.count()).where(is_open)
     return {row[0]: row[1] for row in await connection.execute(query.group_by(incidents.c.kind))}
 
 
+async def change_incident(
+    connection: AsyncConnection, incident: StoredIncident, **values: Any
+) -> StoredIncident:
+    """Change an incident that is as it was read; raise `Conflict` where somebody was quicker."""
+    unchanged = incidents.c.id == incident.id, incidents.c.version == incident.version
+    changed = update(incidents).where(*unchanged).values(version=incident.version + 1, **values)
+    if (await connection.execute(changed)).rowcount != 1:
+        msg = f"candidate incident {incident.id} was changed meanwhile"
+        raise Conflict("incident_changed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
+    if "reason" in values:
+        await keep_words(connection, incident.id)
+    return await get_incident(connection, incident.id)
+
+
 async def close_incident(
-    connection: AsyncConnection,
-    incident: StoredIncident,
-    *,
-    by: str,
-    reason: str,
-    now: int,
-    superseded_by: int | None = None,
+    connection: AsyncConnection, incident: StoredIncident, *, by: str, reason: str, now: int, **values: Any
 ) -> StoredIncident:
     """Close an open incident; raise `Conflict` if it is closed already."""
-    result = await connection.execute(
-        update(incidents)
-        .where(incidents.c.id == incident.id, incidents.c.state == IncidentState.OPEN)
-        .values(
-            state=IncidentState.CLOSED,
-            closed_at=now,
-            closed_by=by,
-            reason=reason,
-            superseded_by=superseded_by,
-        )
-    )
-    if result.rowcount != 1:
+    if not (await get_incident(connection, incident.id)).is_open:
         msg = f"candidate incident {incident.id} is closed already"
         raise Conflict("incident_closed", msg, f"Look at it: adt-gateway incidents show {incident.id}")
-    return await get_incident(connection, incident.id)
+    closing = {"state": IncidentState.CLOSED, "closed_at": now, "closed_by": by, "reason": reason}
+    return await change_incident(connection, incident, **closing | values)

@@ -1,12 +1,17 @@
 """Alerts waiting to be sent: one row for each channel, written with the incident."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import outbox
+
+ERROR_LENGTH: Final = 500
+
+_WAITS: Final = and_(outbox.c.sent_at.is_(None), outbox.c.dead_at.is_(None))
 
 
 class WaitingAlert(msgspec.Struct, frozen=True):
@@ -16,7 +21,18 @@ class WaitingAlert(msgspec.Struct, frozen=True):
     incident_id: int
     message: bytes
     attempts: int
-    next_attempt_at: int
+    """Since it was written, or since a person last sent it anew."""
+    since: int
+    """When it was written, or last sent anew by a person."""
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What a channel has not taken."""
+
+    waiting: int = 0
+    oldest: int | None = None
+    """When the oldest of those that wait was written."""
+    dead: int = 0
 
 
 async def put_alert(
@@ -37,38 +53,100 @@ async def put_alert(
         await connection.execute(insert(outbox), rows)
 
 
-async def next_alert(connection: AsyncConnection, channel: str) -> WaitingAlert | None:
-    """Return the oldest alert that *channel* has not taken: order is kept by never skipping one."""
+async def replace_waiting(
+    connection: AsyncConnection, channels: Iterable[str], incident_id: int, change: Callable[[bytes], bytes]
+) -> None:
+    """Change what of one incident still waits for these channels."""
     table = outbox.c
+    waits = table.incident_id == incident_id, table.sent_at.is_(None), table.channel.in_(list(channels))
+    for row in (await connection.execute(select(table.id, table.message).where(*waits))).all():
+        values = {"message": change(bytes(row.message))}
+        await connection.execute(update(outbox).where(table.id == row.id).values(values))
+
+
+async def due_alerts(
+    connection: AsyncConnection, channel: str, now: int, longest_wait: float, limit: int
+) -> list[WaitingAlert]:
+    """Return the oldest alerts that *channel* may be sent now, in the order in which they were written.
+
+    Where an alert pauses, what follows of its incident waits with it: so the order holds for each incident. One
+    that pauses for longer than *longest_wait* seconds has its time from a clock that was set back since; it is due.
+    """
+    table, pausing = outbox.c, outbox.alias("pausing")
+    earlier_pauses = exists().where(
+        pausing.c.channel == channel,
+        pausing.c.sent_at.is_(None),
+        pausing.c.dead_at.is_(None),
+        pausing.c.incident_id == table.incident_id,
+        pausing.c.id <= table.id,
+        pausing.c.next_attempt_at > now,
+        pausing.c.next_attempt_at <= now + longest_wait,
+    )
+    since = func.coalesce(table.resent_at, table.created_at)
     query = (
-        select(table.id, table.incident_id, table.message, table.attempts, table.next_attempt_at)
-        .where(table.channel == channel, table.sent_at.is_(None))
+        select(table.id, table.incident_id, table.message, table.attempts, since)
+        .where(table.channel == channel, _WAITS, ~earlier_pauses)
         .order_by(table.id)
-        .limit(1)
+        .limit(limit)
     )
-    row = (await connection.execute(query)).one_or_none()
-    return WaitingAlert(*row) if row else None
+    return [WaitingAlert(*row) for row in await connection.execute(query)]
 
 
-async def mark_sent(connection: AsyncConnection, alert_id: int, now: int) -> None:
-    """Record that the channel took the alert."""
+async def next_pause_ends(connection: AsyncConnection, channel: str, now: int) -> int | None:
+    """Return when the first of the pauses of *channel* ends; None where nothing pauses."""
+    which = outbox.c.channel == channel, _WAITS, outbox.c.next_attempt_at > now
+    query = select(func.min(outbox.c.next_attempt_at)).where(*which)
+    found: int | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
+async def mark_sent(connection: AsyncConnection, alerts: Sequence[int], now: int) -> None:
+    """Record that the channel took these alerts."""
     await connection.execute(
-        update(outbox).where(outbox.c.id == alert_id).values(sent_at=now, last_error=None)
+        update(outbox).where(outbox.c.id.in_(alerts)).values(sent_at=now, last_error=None)
     )
 
 
-async def mark_failed(connection: AsyncConnection, alert: WaitingAlert, error: str, again_at: int) -> None:
-    """Record that the channel did not take the alert, and when to try again."""
+async def mark_failed(connection: AsyncConnection, alert: int, error: str, again_at: int) -> None:
+    """Record that the channel did not take an alert, and when to try again."""
+    values = {"last_error": error[:ERROR_LENGTH], "next_attempt_at": again_at}
     await connection.execute(
-        update(outbox)
-        .where(outbox.c.id == alert.id)
-        .values(attempts=alert.attempts + 1, last_error=error[:500], next_attempt_at=again_at)
+        update(outbox).where(outbox.c.id == alert).values(attempts=outbox.c.attempts + 1, **values)
     )
+
+
+async def bury(connection: AsyncConnection, alert: int, error: str, now: int) -> None:
+    """Record that an alert is given up: a dead letter, which a person can send anew."""
+    values = {"last_error": error[:ERROR_LENGTH], "dead_at": now}
+    await connection.execute(
+        update(outbox).where(outbox.c.id == alert).values(attempts=outbox.c.attempts + 1, **values)
+    )
+
+
+async def make_due(connection: AsyncConnection, channel: str, now: int) -> None:
+    """Let nothing of *channel* pause any more: its other side is back."""
+    which = outbox.c.channel == channel, _WAITS, outbox.c.next_attempt_at > now
+    await connection.execute(update(outbox).where(*which).values(next_attempt_at=now))
 
 
 async def count_waiting(connection: AsyncConnection) -> dict[str, int]:
-    """Return how many alerts wait, by channel."""
-    query = (
-        select(outbox.c.channel, func.count()).where(outbox.c.sent_at.is_(None)).group_by(outbox.c.channel)
-    )
+    """Return how many alerts wait, by channel; dead letters wait no more."""
+    query = select(outbox.c.channel, func.count()).where(_WAITS).group_by(outbox.c.channel)
     return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def backlogs(connection: AsyncConnection) -> dict[str, Backlog]:
+    """Return what each channel has not taken, where there is something."""
+    table = outbox.c
+    query = (
+        select(
+            table.channel,
+            func.count().filter(_WAITS),
+            func.min(table.created_at).filter(_WAITS),
+            func.count(table.dead_at),
+        )
+        # So that both indexes of what is not sent are used, and what was sent is not looked at.
+        .where(or_(_WAITS, table.dead_at.is_not(None)))
+        .group_by(table.channel)
+    )
+    return {row[0]: Backlog(*row[1:]) for row in await connection.execute(query)}

@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.incident_work import not_classified
 from gateway.store.schema import adt_files, episodes, incidents
 from gateway.store.schema import thresholds as table
 from gateway.store.thresholds import threshold_of
@@ -85,11 +86,11 @@ async def past_episodes(
             episodes.c.level,
             episodes.c.opened_at,
             episodes.c.ended_at,
-            episodes.c.incident_id,
+            incidents.c.id,
             incidents.c.title,
             incidents.c.state,
         )
-        .join(incidents, incidents.c.id == episodes.c.incident_id, isouter=True)
+        .join(incidents, and_(incidents.c.id == episodes.c.incident_id, not_classified), isouter=True)
         .where(
             _of_key(episodes, key),
             episodes.c.opened_at < until,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.store import incident_schema  # noqa: F401 - incidents refer to its groups
 from gateway.store.metadata import Number, metadata
 
 audit_records = Table(
@@ -169,16 +170,41 @@ incidents = Table(
     Column("subject_key", String(120)),
     Column("updated_at", BigInteger),
     Column("tell_at", BigInteger, index=True),
+    # Grows with each step of a person: who decides on an older one is told what happened meanwhile.
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("finding", String(16)),  # what a person found it to be; stays when it is closed
+    Column("assigned_to", String(64)),
+    Column("ticket", String(200)),
+    Column("marking", String(12), nullable=False, server_default=""),
+    Column("reopens", ForeignKey("incidents.id"), index=True),
+    Column("group_id", ForeignKey("incident_groups.id"), index=True),
+    # Letters of the licence's Security Incident, and the words of the SEC; none where nobody has decided.
+    Column("licence", String(3)),
+    Column("sec", String(16)),
     # What lasts or comes back adds to the one that is open; a threshold's incidents have no subject.
     Index(
         "ix_incidents_open_subject",
         "kind",
         "subject_key",
         unique=True,
-        sqlite_where=text("state = 'open'"),
-        postgresql_where=text("state = 'open'"),
+        sqlite_where=text("state <> 'closed'"),
+        postgresql_where=text("state <> 'closed'"),
     ),
-    Index(None, "kind", "level", "user_id", "state"),  # filters of the list
+    # What lists are filtered by, in their order: they are read from these alone, the newest first.
+    Index("ix_incidents_list", "id", "state", "kind", "level", "user_id", "marking"),
+    Index(
+        "ix_incidents_open",
+        "id",
+        "kind",
+        "level",
+        "user_id",
+        "marking",
+        sqlite_where=text("state <> 'closed'"),
+        postgresql_where=text("state <> 'closed'"),
+    ),
+    Index(None, "user_id"),
+    Index(None, "opened_at"),  # what else was wrong at a time
+    Index(None, "user_id", "opened_at"),  # breaches that belong together
 )
 
 forecasts = Table(
@@ -239,5 +265,23 @@ outbox = Table(
     Column("next_attempt_at", BigInteger, nullable=False),
     Column("last_error", Text),
     Column("sent_at", BigInteger),
-    Index("ix_outbox_waiting", "channel", "sent_at", "id"),
+    # Given up: it waits no more until a person sends it anew, and then counts its attempts from there.
+    Column("dead_at", BigInteger),
+    Column("resent_at", BigInteger),
+    Index(
+        "ix_outbox_waiting",
+        "channel",
+        "id",
+        sqlite_where=text("sent_at IS NULL AND dead_at IS NULL"),
+        postgresql_where=text("sent_at IS NULL AND dead_at IS NULL"),
+    ),
+    Index(
+        "ix_outbox_dead",
+        "channel",
+        "id",
+        sqlite_where=text("dead_at IS NOT NULL"),
+        postgresql_where=text("dead_at IS NOT NULL"),
+    ),
+    Index("ix_outbox_sent", "channel", "sent_at"),
+    Index("ix_outbox_incident", "incident_id", "channel"),
 )

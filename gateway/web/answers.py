@@ -23,7 +23,7 @@ def instants(value: msgspec.Struct) -> dict[str, Any]:
     """Return the fields of *value*, every `…_at` as RFC 3339 text."""
     fields = msgspec.structs.asdict(value)
     return {
-        name: to_text(item) if isinstance(item, int) and is_instant(name) else item
+        name: to_text(item) if isinstance(item, int | float) and is_instant(name) else item
         for name, item in fields.items()
     }
 

@@ -30,7 +30,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     wanted = _wanted(request.query.get("only"))
     if not person.may(Action.READ_FILES):
         wanted -= {Kind.FILE}
-    with request.app[SERVICES].live.watching(wanted) as viewer:
+    with request.app[SERVICES].live.watching(wanted, person.name) as viewer:
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE, "X-Accel-Buffering": "no"})
         await response.prepare(request)
         await _follow(request, response, viewer)

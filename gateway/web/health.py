@@ -5,12 +5,21 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 
 from gateway.alerts.facts import KINDS
 from gateway.errors import GatewayError
-from gateway.metrics import ALERTS_WAITING, DIGESTS, FILES, INCIDENTS_OPEN, JOURNAL_GROUPS, REGISTRY
+from gateway.metrics import (
+    ALERTS_DEAD,
+    ALERTS_OLDEST,
+    ALERTS_WAITING,
+    DIGESTS,
+    FILES,
+    INCIDENTS_OPEN,
+    JOURNAL_GROUPS,
+    REGISTRY,
+)
 from gateway.store.adt_files import FileState, count_files
 from gateway.store.digests import count_digests
 from gateway.store.incidents import count_open
 from gateway.store.journal import count_groups
-from gateway.store.outbox import count_waiting
+from gateway.store.outbox import Backlog, backlogs
 from gateway.web.answers import json_answer
 from gateway.web.services import SERVICES, Services
 from gateway.web.shapes import Alive, Ready
@@ -41,7 +50,7 @@ async def _look_at_store(services: Services) -> None:
     """Read what the store alone knows into the metrics, and report whether it works."""
     try:
         async with services.database.read() as connection:
-            waiting = await count_waiting(connection)
+            waiting = await backlogs(connection)
             files = await count_files(connection, every_kind=True)
             groups = await count_groups(connection)
             incidents = await count_open(connection)
@@ -52,9 +61,15 @@ async def _look_at_store(services: Services) -> None:
     services.health.report("store", works=True)
     JOURNAL_GROUPS.set(groups)
     DIGESTS.set(digests)
-    for channel in services.channels:
-        ALERTS_WAITING.labels(channel).set(waiting.get(channel, 0))
+    for channel in {*services.channels, *waiting}:
+        _show_backlog(channel, waiting.get(channel, Backlog()), services.clock())
     for kind in KINDS:
         INCIDENTS_OPEN.labels(kind).set(incidents.get(kind, 0))
     for state in FileState:
         FILES.labels(state).set(files.get(state, 0))
+
+
+def _show_backlog(channel: str, backlog: Backlog, now: float) -> None:
+    ALERTS_WAITING.labels(channel).set(backlog.waiting)
+    ALERTS_OLDEST.labels(channel).set(0 if backlog.oldest is None else max(now - backlog.oldest, 0))
+    ALERTS_DEAD.labels(channel).set(backlog.dead)

@@ -2,20 +2,21 @@
 
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from gateway.access import Action
 from gateway.alerts.facts import KINDS
+from gateway.alerts.muting import planned_work
 from gateway.errors import InvalidInput
 from gateway.ingest.document import DOCUMENT_MAX_BYTES
 from gateway.ingest.receive import NDJSON_BYTES, TakenLines
+from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.rates import shown_rate
-from gateway.store.audit_log import PAGE, read_records
-from gateway.store.incidents import IncidentState
+from gateway.store.audit_log import PAGE
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
 from gateway.web.files import path_number, read_body
+from gateway.web.incident_shapes import shown_whole
 from gateway.web.queries import asked_number
 from gateway.web.services import SERVICES
 from gateway.web.shapes import Rates, Records, ShownRecord, ShownThreshold, Thresholds
@@ -75,56 +76,41 @@ async def incidents(request: web.Request) -> web.Response:
     """List candidate incidents, newest first; `?state=open`, `?kind=`, `?limit=`."""
     person = await asker(request)
     text = request.query.get("state")
-    if text is not None and text not in set(IncidentState):
-        raise InvalidInput("query_malformed", "state must be open or closed", "Correct the address.")
-    state = IncidentState(text) if text else None
+    if text is not None and text not in {OPEN, *IncidentState}:
+        msg = f"state must be one of {', '.join((OPEN, *IncidentState))}"
+        raise InvalidInput("query_malformed", msg, "Correct the address.")
+    states = states_of(text) if text else ()
     kind = request.query.get("kind")
     if kind is not None and kind not in KINDS:
         raise InvalidInput(
             "query_malformed", f"kind must be one of {', '.join(KINDS)}", "Correct the address."
         )
     limit = asked_number(request, "limit", 200, INCIDENT_LIMIT)
-    found = await request.app[SERVICES].incidents.newest(person, state, limit, kind)
+    found = await request.app[SERVICES].incidents.newest(person, states, limit, kind)
     return json_answer({"incidents": [instants(incident) for incident in found]})
 
 
 async def incident(request: web.Request) -> web.Response:
-    """Show a candidate incident with the requests in excess (`?limit=` of them)."""
+    """Show a candidate incident with what was done with it and the requests in excess (`?limit=` of them)."""
     person = await asker(request)
     limit = asked_number(request, "limit", 100, INCIDENT_LIMIT)
-    found, count, excess = await request.app[SERVICES].incidents.get(person, path_number(request), limit)
-    return json_answer(instants(found) | {"excess_count": count, "excess": excess})
-
-
-class CloseNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why an incident is closed."""
-
-    reason: str
-
-
-async def close_incident(request: web.Request) -> web.Response:
-    """Close a candidate incident; body `{"reason"}`."""
-    person = await asker(request)
-    person.require(Action.CLOSE_INCIDENT)  # before the body is read
-    try:
-        note = msgspec.json.decode(await read_body(request, 4096), type=CloseNote)
-    except msgspec.DecodeError as error:
-        raise InvalidInput(
-            "body_malformed", f"the body is not what is expected: {error}", 'Send {"reason": "…"}.'
-        ) from error
-    closed = await request.app[SERVICES].incidents.close(person, path_number(request), note.reason)
-    return json_answer(instants(closed))
+    found = await request.app[SERVICES].incidents.get(person, path_number(request), limit)
+    silences = await request.app[SERVICES].silences.of_incident(person, found.incident)
+    work = {"planned_work": planned_work(silences), "silences": [silence.id for silence in silences]}
+    return json_answer(shown_whole(found) | work)
 
 
 async def audit(request: web.Request) -> web.Response:
     """Return audit records after number `?after=`, up to `?limit=`, as the bytes that are hashed.
 
-    Octets that are no UTF-8 (somebody changed the row) are shown as U+FFFD: the record does not verify then.
+    Octets that are no UTF-8 (somebody changed the row) are shown as U+FFFD: the record does not verify then. The
+    body of a record about a classified incident is empty for others than its nominees.
     """
-    (await asker(request)).require(Action.READ_AUDIT)
+    person = await asker(request)
+    person.require(Action.READ_AUDIT)
     after = asked_number(request, "after", 0, 2**31)
     limit = asked_number(request, "limit", PAGE, PAGE)
-    found = await read_records(request.app[SERVICES].database, after, limit)
+    found = await request.app[SERVICES].looks.audit.page(person, after, limit)
     return json_answer(
         Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash) for r in found])
     )

@@ -11,6 +11,7 @@ from gateway.ingest.counting import Counting
 from gateway.ingest.dcc.inbox import DccInbox
 from gateway.ingest.receive import Receiver
 from gateway.live import Live
+from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.backtests import Backtests
 from gateway.operations.broadcast import Broadcast
 from gateway.operations.decisions import Decisions
@@ -20,12 +21,14 @@ from gateway.operations.file_review import Reviews
 from gateway.operations.files import Files
 from gateway.operations.history import History
 from gateway.operations.in_force import InForce
+from gateway.operations.incident_parts import IncidentParts
 from gateway.operations.incidents import Incidents
 from gateway.operations.looks import Looks
 from gateway.operations.passkeys import Passkeys
 from gateway.operations.quarantine import Quarantine
 from gateway.operations.rules import Rulebook
 from gateway.operations.signing import Signing
+from gateway.operations.silences import Silences
 from gateway.store.database import Database
 from gateway.web.adaptor import Adaptor
 
@@ -51,6 +54,9 @@ class Services:
     in_force: InForce
     counting: Counting
     incidents: Incidents
+    silences: Silences
+    desk: IncidentParts
+    """What changes incidents."""
     history: History
     looks: Looks
     health: Health
@@ -58,6 +64,7 @@ class Services:
     broadcast: Broadcast
     adaptor: Adaptor | None
     """Where requests are passed on to, where that is set."""
+    alert_desk: AlertDesk
     channels: tuple[str, ...]
     """Names of the alert channels."""
     dcc_inbox: DccInbox

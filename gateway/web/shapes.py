@@ -10,7 +10,6 @@ from gateway.operations.rates import ShownRate
 from gateway.operations.signing import SigningError
 from gateway.store.adt_files import StoredFile
 from gateway.store.deliveries import DeliveryRow
-from gateway.store.episodes import ExcessRow
 from gateway.store.incidents import StoredIncident
 from gateway.web.answers import is_instant
 from thresholds.faults import Fault
@@ -35,7 +34,7 @@ def with_instants(kept: type[msgspec.Struct], name: str, **more: Any) -> type[ms
 
 
 def _as_text(kind: Any) -> Any:
-    return Instant if kind is int else Instant | None
+    return Instant if kind in {int, float} else Instant | None
 
 
 def _may_lack(kind: Any) -> bool:
@@ -51,10 +50,8 @@ AdtFile = with_instants(
     delivery=ShownDelivery | None | Optional,
 )
 SubmittedFile = with_instants(StoredFile, "SubmittedFile", warnings=list[Fault])
-Incident = with_instants(StoredIncident, "Incident", detail=Facts)
-IncidentWithExcess = with_instants(
-    StoredIncident, "IncidentWithExcess", detail=Facts, excess_count=int, excess=list[ExcessRow]
-)
+Incident = with_instants(StoredIncident, "Incident", detail=Facts | None)
+"""`detail` is null in lists where the incident is classified."""
 
 
 class AdtFiles(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "http",
     "alerts",
     "dcc_alerts",
+    "outbox",
     "viewers",
     "restart",
     "memory",

@@ -230,11 +230,20 @@ def test_nobody_is_led_to_another_site_afterwards(daemon: Daemon, provider: BadP
         assert answer.headers["Location"] == wanted
 
 
-def test_trying_answers_is_slowed(daemon: Daemon) -> None:
+def test_trying_codes_is_slowed(daemon: Daemon, provider: BadProvider) -> None:
+    provider.instead = {"/token": lambda: (400, b'{"error": "invalid_grant"}')}
     visitor = Visitor(daemon.url)
-    statuses = [visitor.get("/login/oidc/answer?code=c&state=x", HTML).status for _ in range(25)]
-    assert set(statuses) == {401, 429}
-    assert statuses[:20] == [401] * 20
+    statuses = [provider.answer(visitor).status for _ in range(20)]
+    assert statuses == [401] * 20
+    # Each later one has to wait twice as long: one of these comes too early, however slow the machine is.
+    assert 429 in [provider.answer(visitor).status for _ in range(5)]
+
+
+def test_answers_that_nobody_here_asked_for_slow_nobody_down(daemon: Daemon, provider: BadProvider) -> None:
+    stranger = Visitor(daemon.url)
+    statuses = {stranger.get("/login/oidc/answer?code=c&state=x", HTML).status for _ in range(25)}
+    assert statuses == {401}
+    assert provider.answer(Visitor(daemon.url)).status == 303
 
 
 def test_only_the_provider_ends_sessions(daemon: Daemon, provider: BadProvider) -> None:
@@ -253,3 +262,12 @@ def test_only_the_provider_ends_sessions(daemon: Daemon, provider: BadProvider) 
     assert Visitor(daemon.url).ask("POST", "/login/oidc/ended", good).status == 200
     assert visitor.get("/account").status == 303
     assert daemon.actions("person/una")[-1] == "session.ended"
+
+
+def test_the_provider_is_asked_when_the_person_signed_in(daemon: Daemon, provider: BadProvider) -> None:
+    """A session that the provider kept open for days is no proof that its person is there now."""
+    begun = Visitor(daemon.url).get("/login/oidc")
+    assert "max_age=900" in begun.headers["Location"]
+    provider.claims = {"auth_time": int(time.time()) - 86_400}
+    assert refused(provider.answer(Visitor(daemon.url)))
+    assert nobody(daemon)

@@ -41,7 +41,7 @@ def test_a_breach_is_one_chain_from_the_file_to_the_alert(own_daemon: Daemon) ->
     assert daemon.incidents() == [], "a count equal to the level does not breach"
     send(daemon, 20, 1)
     (warning,) = wait_for("the warning", daemon.incidents)
-    assert (warning["level"], warning["state"], warning["user_id"]) == ("warning", "open", SUPPLIER)
+    assert (warning["level"], warning["state"], warning["user_id"]) == ("warning", "candidate", SUPPLIER)
     facts = warning["detail"]
     assert (facts["count"], facts["limit"]) == (4, 3)
     assert facts["first_request_id"] == header_line(20)["request_id"]
@@ -95,7 +95,8 @@ def test_an_incident_is_closed_once_by_an_analyst(own_daemon: Daemon) -> None:
     assert daemon.as_("ana").post(path, {"reason": "  "}).code == "reason_required"
     assert daemon.as_("ana").post(path).code == "body_malformed"
     assert daemon.as_("ana").post("/api/v1/incidents/99/close", {"reason": "x"}).status == 404
-    closed = daemon.as_("ana").post(path, {"reason": "a campaign"})
+    assert daemon.as_("ana").post(path, {"reason": "a campaign"}).code == "incident_step", "what was it?"
+    closed = daemon.as_("ana").post(path, {"reason": "a campaign", "finding": "expected_work"})
     assert (closed.json["state"], closed.json["closed_by"], closed.json["reason"]) == (
         "closed",
         "ana",

@@ -41,7 +41,7 @@ def wait_known(daemon: Daemon, kind: str, lasts: bool = True, **wanted: Any) -> 
         ]
 
     (incident,) = wait_for(f"the incident of kind {kind}", look)
-    assert (incident["state"], incident["level"]) == ("open", "warning")
+    assert (incident["state"], incident["level"]) == ("candidate", "warning")
     return dict(incident)
 
 
@@ -74,13 +74,15 @@ def test_a_silent_source_is_one_incident_across_a_kill(tmp_path: Path) -> None:
         daemon.set("silence", http_seconds=0)
         daemon.start()
         wait_known(daemon, "source_silent", lasts=False)
-        closed = daemon.as_("ana").cli("incidents", "close", str(began["id"]), "--reason", "a holiday")
+        words = "--as", "expected-work", "--reason", "a holiday"
+        closed = daemon.as_("ana").cli("incidents", "close", str(began["id"]), *words)
         assert closed.returncode == 0
         wait_for("the alert", lambda: alerts(daemon, began)[-1]["event"] == "closed")
         assert alerts(daemon, began)[-1]["facts"]["occurrences"] == 2
         assert daemon.actions(f"incident/{began['id']}") == [
             "incident.opened",
             "incident.updated",
+            "incident.expected_work",
             "incident.closed",
         ]
         for alert in alerts(daemon, began):
@@ -156,7 +158,7 @@ def test_a_forecast_is_raised_once_across_a_kill_and_becomes_the_breach(own_daem
     daemon.kill()
     daemon.start()
     (forecast,) = of_kind(daemon, "forecast")
-    assert (forecast["state"], forecast["detail"]["limit"]) == ("open", 400)
+    assert (forecast["state"], forecast["detail"]["limit"]) == ("candidate", 400)
     assert daemon.query("SELECT count(*) FROM forecasts") == [(1,)]
     assert send(daemon, 1000, 201).status == 202
     closed = wait_for("its end", lambda: [i for i in of_kind(daemon, "forecast") if i["state"] == "closed"])

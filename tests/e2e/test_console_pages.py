@@ -79,14 +79,18 @@ def test_a_reason_is_needed_and_a_hostile_one_stays_text(own_daemon: Daemon) -> 
     own_daemon.as_("adaptor").send_lines([header_line(number) for number in range(3)])
     wait_for("the breach", own_daemon.incidents)
     ana = _signed_in(own_daemon, "ana")
-    answer = ana.post("/incidents/1/close", {"reason": "  "})
+    step = {"to": "false_positive", "version": "1"}
+    answer = ana.post("/incidents/1/step", step | {"reason": "  "})
     assert answer.status == 422
     assert "Say why, in 1 to 500 characters." in words(answer)
-    assert ana.post("/incidents/1/close", {"reason": HOSTILE}).status == 303
+    assert ana.post("/incidents/1/step", step | {"reason": HOSTILE}).status == 303
+    assert ana.post("/incidents/1/notes", {"note": HOSTILE}).status == 303
+    step = {"to": "closed", "version": "2", "reason": HOSTILE}
+    assert ana.post("/incidents/1/step", step).status == 303
     for path in ("/incidents/1", "/incidents?state=all", "/audit", "/audit?subject=incident%2F1"):
         assert b"<script>alert" not in ana.get(path).body
     assert b"&lt;script&gt;alert(1)&lt;/script&gt;" in ana.get("/incidents/1").body
-    again = ana.post("/incidents/1/close", {"reason": "again"})
+    again = ana.post("/incidents/1/step", step | {"reason": "again", "version": "3"})
     assert (again.status, "closed already" in words(again)) == (409, True)
 
 
@@ -169,8 +173,8 @@ def test_a_role_sees_no_link_to_what_it_may_not_do(watched: Daemon) -> None:
     for visitor in (sam, adam):
         page = visitor.get(f"/incidents/{number}")
         assert b"<textarea" not in page.body
-        assert "A person with the role analyst closes it." in words(page)
-        assert visitor.post(f"/incidents/{number}/close", {"reason": "x"}).status == 403
+        assert "A person with the role analyst decides on it and closes it." in words(page)
+        assert visitor.post(f"/incidents/{number}/step", {"reason": "x"}).status == 403
     assert b'href="/settings"' not in sam.get("/overview").body
     assert b'href="/people/' not in sam.get("/audit").body
     assert b'href="/people/' in adam.get("/audit").body

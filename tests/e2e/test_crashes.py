@@ -221,7 +221,7 @@ def check_count(daemon: Daemon, total: int) -> None:
     assert rate["count"] == total
     incidents = wait_for("the incidents", daemon.incidents)
     assert [incident["level"] for incident in incidents] == ["warning", "quarantine"]
-    assert [incident["state"] for incident in incidents] == ["closed", "open"]
+    assert [incident["state"] for incident in incidents] == ["closed", "candidate"]
     shown = daemon.as_("ana").get("/api/v1/incidents/2").json
     assert shown["excess_count"] == total - 25
     rows = daemon.query("SELECT count(*) FROM outbox WHERE channel = 'file'")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.live import MOST_VIEWERS, QUEUE_EVENTS
+from gateway.live import MOST_OF_ONE, QUEUE_EVENTS
 from tests.support.api import header_line, wait_for
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
@@ -17,6 +17,8 @@ pytestmark = needs_softhsm
 
 PERIODS = 1200
 """Thresholds of one service that all change with each request: an event of some 400 kB."""
+
+CLOSING = {"reason": "seen", "finding": "false_positive"}
 
 
 def count_on(daemon: Daemon, first: int, requests: int = 1) -> None:
@@ -50,13 +52,14 @@ def test_a_viewer_follows_a_count_from_the_file_to_the_breach_and_its_end(own_da
         assert viewer.rates()[key]["state"] == "quarantine"
         wait_for("the incidents", lambda: len(viewer.of("incident")) == 3)
         ana = daemon.as_("ana")
-        assert ana.post("/api/v1/incidents/2/close", {"reason": "seen"}).status == 200
-        wait_for("the end", lambda: len(viewer.of("incident")) == 4)
+        assert ana.post("/api/v1/incidents/2/close", CLOSING).status == 200
+        wait_for("the end", lambda: len(viewer.of("incident")) == 5)
         told = [(each["change"], each["id"], each["level"], each["state"]) for each in viewer.of("incident")]
         assert told == [
-            ("opened", 1, "warning", "open"),
-            ("opened", 2, "quarantine", "open"),
+            ("opened", 1, "warning", "candidate"),
+            ("opened", 2, "quarantine", "candidate"),
             ("closed", 1, "warning", "closed"),
+            ("updated", 2, "quarantine", "false_positive"),
             ("closed", 2, "quarantine", "closed"),
         ]
         (rate,) = daemon.rates()
@@ -80,13 +83,15 @@ def test_a_viewer_gets_what_it_asks_for_and_always_the_heartbeat(own_daemon: Dae
     assert daemon.as_("adaptor").get(EVENTS).code == "role_missing"
 
 
-def test_there_is_a_most_of_viewers_and_a_place_becomes_free(daemon: Daemon) -> None:
+def test_there_is_a_most_of_viewers_of_one_person_and_a_place_becomes_free(daemon: Daemon) -> None:
     person = daemon.as_("adam")
     with contextlib.ExitStack() as stack:
-        viewers = [stack.enter_context(Viewer(person, "?only=file")) for _ in range(MOST_VIEWERS)]
+        viewers = [stack.enter_context(Viewer(person, "?only=file")) for _ in range(MOST_OF_ONE)]
         answer = person.get(EVENTS)
         assert (answer.status, answer.code) == (503, "too_many_viewers")
         assert "Retry-After" in answer.headers
+        with Viewer(daemon.as_("olga"), "?only=file") as other:
+            assert not other.ended.is_set()
         number = daemon.submit(row(7, 9))
         wait_for("all of them", lambda: all(viewer.of("file") for viewer in viewers))
         assert {viewer.of("file")[0]["id"] for viewer in viewers} == {number}
@@ -135,8 +140,8 @@ def test_viewers_that_do_not_read_cost_no_memory_and_those_that_do_see_all(tmp_p
         person = daemon.as_("adam")
         reader = stack.enter_context(Viewer(person))
         before = daemon.resident_bytes
-        for _ in range(100):
-            stack.enter_context(Viewer(person, reads=False))
+        for number in range(100):
+            stack.enter_context(Viewer(daemon.as_(("bob", "olga")[number % 2]), reads=False))
         fill_pipes(daemon)
         wait_for("them to be hung up on", lambda: daemon.log.count('"viewer_does_not_read"') == 100, 30)
         assert daemon.resident_bytes - before < 100 * 2**20

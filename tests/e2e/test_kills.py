@@ -105,7 +105,7 @@ def check_incidents(run: Run) -> None:
     for incident in incidents:
         service, quarantine = incident["detail"]["threshold"]["service"], incident["level"] == "quarantine"
         superseded = not quarantine and (service == STEADY or PULSED[service] > QUARANTINE)
-        assert incident["state"] == ("closed" if superseded else "open"), incident
+        assert incident["state"] == ("closed" if superseded else "candidate"), incident
         if service != STEADY:
             shown = daemon.as_("ana").get(f"/api/v1/incidents/{incident['id']}").json
             level = QUARANTINE if quarantine else WARNING

@@ -76,7 +76,9 @@ def test_every_status_is_one_and_every_body_names_its_content_types() -> None:
     operations = [
         (
             route,
-            DESCRIPTION["paths"][re.sub(r"\{(\w+):.*?\}(?=/|$)", r"{\1}", route.path)][route.method.lower()],
+            DESCRIPTION["paths"][re.sub(r"\{(\w+):.*?\}(?=[/.]|$)", r"{\1}", route.path)][
+                route.method.lower()
+            ],
         )
         for route in ROUTES
     ]
@@ -115,6 +117,9 @@ def test_a_refused_file_and_an_unknown_one_are_problems_as_described(daemon: Dae
     _check("get", FILE, alice.get("/api/v1/adt-files/99999"))
 
 
+CLOSING = {"reason": "a test", "finding": "false_positive"}
+
+
 @needs_softhsm
 def test_the_monitoring_is_as_described(daemon: Daemon) -> None:
     daemon.put_in_force(row(1, 2))
@@ -129,7 +134,7 @@ def test_the_monitoring_is_as_described(daemon: Daemon) -> None:
     found = _check("get", "/api/v1/incidents", adam.get("/api/v1/incidents"))["incidents"]
     number = found[0]["id"]
     assert _check("get", INCIDENT, adam.get(f"/api/v1/incidents/{number}"))["excess"]
-    _check("post", INCIDENT + "/close", ana.post(f"/api/v1/incidents/{number}/close", {"reason": "a test"}))
+    _check("post", INCIDENT + "/close", ana.post(f"/api/v1/incidents/{number}/close", CLOSING))
     _check("get", "/api/v1/audit", adam.get("/api/v1/audit"))
 
 

@@ -15,6 +15,7 @@ from tests.support.visitor import Visitor, words
 ADMIN: Final = frozenset({Role.ADMIN})
 APPROVER: Final = frozenset({Role.APPROVER})
 DECIDERS: Final = frozenset({Role.ANALYST, Role.OPERATOR})
+HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
 ALLOWED: Final = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/files"): EVERYBODY,
@@ -44,13 +45,33 @@ ALLOWED: Final = {
     ("GET", "/incidents"): EVERYBODY,
     ("GET", "/incidents/{number}"): EVERYBODY,
     ("GET", "/incidents/{number}/excess.csv"): EVERYBODY,
-    ("POST", "/incidents/{number}/close"): frozenset({Role.ANALYST}),
+    ("GET", "/incidents/{number}/{table}.csv"): EVERYBODY,
     ("GET", "/quarantine"): EVERYBODY,
     ("GET", "/quarantine/alerts"): EVERYBODY,
     ("GET", "/quarantine/alerts/{number}"): EVERYBODY,
     ("GET", "/quarantine/differences"): EVERYBODY,
     ("GET", "/quarantine/pm-11"): EVERYBODY,
     ("GET", "/quarantine/pm-11/requests.csv"): EVERYBODY,
+    ("GET", "/alerts"): EVERYBODY,
+    ("POST", "/alerts/{number}/resend"): HANDLERS,
+    ("POST", "/channels/{name}/resend"): HANDLERS,
+    ("POST", "/channels/{name}/test"): HANDLERS,
+    ("GET", "/incidents/{number}/work"): frozenset({Role.ANALYST}),
+    ("GET", "/incidents/{number}/attachments/{sha256}"): EVERYBODY,
+    ("POST", "/incidents/{number}/step"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("POST", "/incidents/{number}/notes"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    **{
+        ("POST", f"/incidents/{{number}}/{verb}"): frozenset({Role.ANALYST})
+        for verb in (
+            *("reopen", "assign", "ticket", "classification", "marking", "merge", "split"),
+            *("notifications", "attachments"),
+        )
+    },
+    ("GET", "/silences"): EVERYBODY,
+    ("GET", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("POST", "/silences/new"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("GET", "/silences/{number}"): EVERYBODY,
+    ("POST", "/silences/{number}/end"): frozenset({Role.OPERATOR, Role.ANALYST}),
     ("GET", "/audit"): EVERYBODY,
     ("GET", "/audit/{number}"): EVERYBODY,
     ("GET", "/audit/chain.jsonl"): EVERYBODY,
@@ -96,7 +117,11 @@ def plain(page: Page) -> tuple[str, str]:
 
 
 def fill(path: str) -> str:
-    values = {"{number}": "99999", "{name}": "nobody", "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling"}
+    values = {"{sha256}": "0" * 64, "{table}": "counts"} | {
+        "{number}": "99999",
+        "{name}": "nobody",
+        "{key}": "90-B3-D5-1F-30-01-00-00~SR~9.9~PT1H~rolling",
+    }
     for name, value in values.items():
         path = path.replace(name, value)
     return path

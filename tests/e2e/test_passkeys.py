@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_an_assertion_counts_once(browser: Browser, daemon: Daemon) -> None:
             assert "passkey_challenge_over" in words(visitor.post(f"/files/{number}/passkey", for_first))
     assert daemon.as_("bob").file(first)["state"] == "delivered"
     assert daemon.as_("bob").file(second)["state"] == "submitted"
+
+
+def test_a_passkey_approves_the_difference_that_was_shown(browser: Browser, daemon: Daemon) -> None:
+    """As the button on the file's page does: what came into force since then is looked at first."""
+    number = daemon.submit(row(17, 20))
+    with opened(browser, daemon.url) as page:
+        Authenticator(page)
+        sign_in(page, "carol")
+        add_passkey(page, "for the difference")
+        visitor = same_session(page, daemon)
+        sent = caught_approval(page, number) | {"in_force": "999"}
+        answer = visitor.post(f"/files/{number}/passkey", sent)
+        assert (answer.status, "has changed since you looked" in words(answer)) == (409, True)
+        assert daemon.as_("bob").file(number)["state"] == "submitted"
+        (seen,) = re.findall(r'name="in_force" value="(\d+)"', answer.body.decode())
+        sent = caught_approval(page, number) | {"in_force": seen}
+        assert visitor.post(f"/files/{number}/passkey", sent).status == 303
 
 
 def test_a_removed_passkey_approves_nothing_more(browser: Browser, daemon: Daemon) -> None:

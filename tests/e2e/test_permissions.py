@@ -23,6 +23,7 @@ ONE_ROLE: Final = {
 
 EVERYBODY: Final = frozenset(Role) - {Role.ADAPTOR}
 DECIDERS: Final = frozenset({Role.ANALYST, Role.OPERATOR})
+HANDLERS: Final = frozenset({Role.OPERATOR, Role.ANALYST})
 ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/service-requests"): frozenset({Role.ADAPTOR}),
     ("post", "/duis/{path}"): frozenset({Role.ADAPTOR}),
@@ -61,7 +62,27 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("get", "/api/v1/history"): EVERYBODY,
     ("get", "/api/v1/incidents"): EVERYBODY,
     ("get", "/api/v1/incidents/{number}"): EVERYBODY,
+    ("get", "/api/v1/incidents/{number}/evidence"): EVERYBODY,
+    ("get", "/api/v1/incidents/{number}/evidence/{table}.csv"): EVERYBODY,
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),
+    ("get", "/api/v1/alerts"): EVERYBODY,
+    ("post", "/api/v1/alerts/{number}/resend"): HANDLERS,
+    ("post", "/api/v1/channels/{name}/resend"): HANDLERS,
+    ("post", "/api/v1/channels/{name}/test"): HANDLERS,
+    **{
+        ("post", f"/api/v1/incidents/{{number}}/{verb}"): frozenset({Role.ANALYST})
+        for verb in (
+            *("close", "reopen", "assign", "ticket", "classification", "marking", "merge", "split"),
+            *("notifications", "attachments"),
+        )
+    },
+    ("post", "/api/v1/incidents/{number}/step"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("post", "/api/v1/incidents/{number}/notes"): frozenset({Role.ANALYST, Role.OPERATOR}),
+    ("get", "/api/v1/incidents/{number}/attachments/{sha256}"): EVERYBODY,
+    ("get", "/api/v1/silences"): EVERYBODY,
+    ("post", "/api/v1/silences"): frozenset({Role.OPERATOR, Role.ANALYST}),
+    ("get", "/api/v1/silences/{number}"): EVERYBODY,
+    ("post", "/api/v1/silences/{number}/end"): frozenset({Role.OPERATOR, Role.ANALYST}),
     ("get", "/api/v1/audit"): EVERYBODY,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -79,7 +100,10 @@ def described(daemon: Daemon) -> dict[tuple[str, str], Any]:
 
 
 def fill(path: str) -> str:
-    return path.replace("{number}", "99999").replace("{part}", "file")
+    values = {"{number}": "99999", "{part}": "file", "{table}": "counts", "{name}": "nobody"}
+    for name, value in (values | {"{sha256}": "0" * 64}).items():
+        path = path.replace(name, value)
+    return path
 
 
 def test_the_description_says_who_may(daemon: Daemon) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.alerts.candidate import Candidates
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -44,7 +45,9 @@ class Gateway:
         self._make()
 
     def _make(self) -> None:
-        recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
+        recorder = Recorder(
+            self._database, Candidates("test", ("file",), lambda: None), lambda service: service
+        )
         self._counting = Counting(self._database, recorder, Health(), lambda: float(self.now))
 
     async def restart(self) -> None:

@@ -210,9 +210,7 @@ def test_pkce_state_and_nonce_are_new_each_time_and_nothing_secret_is_sent(house
         assert query["code_challenge_method"] == ["S256"]
         assert query["redirect_uri"] == [f"{daemon.url}/login/oidc/answer"]
         assert "client_secret" not in query
-        assert {"HttpOnly", "SameSite=Lax", "Path=/login/oidc"} <= set(
-            answer.headers["Set-Cookie"].split("; ")
-        )
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(answer.headers["Set-Cookie"].split("; "))
         fresh = {query[name][0] for name in ("state", "nonce", "code_challenge")}
         assert not seen & fresh
         seen |= fresh

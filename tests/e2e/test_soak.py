@@ -53,6 +53,16 @@ class Memory:
         return statistics.linear_regression(seconds, taken).slope
 
 
+def kept(daemon: Daemon) -> int:
+    """Return how many communications are on record: in digests, and in rows of the journal that are in none."""
+    [(folded,)] = daemon.query("SELECT coalesce(sum(communications), 0) FROM digests")
+    [(waiting,)] = daemon.query(
+        "SELECT coalesce(sum(communications), 0) FROM journal"
+        " WHERE id > (SELECT coalesce(max(journal_id), 0) FROM digests)"
+    )
+    return int(folded) + int(waiting)
+
+
 def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> None:
     total = RATE * SECONDS
     with Daemon(tmp_path, ingest={"deduplication_seconds": REMEMBERED_SECONDS}) as daemon:
@@ -83,7 +93,7 @@ def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> 
         assert (counted, metrics["duplicates_total", frozenset()]) == (total, 0)
         assert metrics["commit_failures_total", frozenset()] == 0
         assert sorted(rate["count"] for rate in daemon.rates()) == [total // len(USERS)] * 2
-        assert len(daemon.journal()) == total
+        assert kept(daemon) == total
         if LONG:
             assert sent["seconds"] < SECONDS + 5, "the rate was not held"
             assert memory.slope(WARM_SECONDS) < FLAT * RATE

@@ -59,7 +59,7 @@ def test_no_one_role_both_submits_and_approves() -> None:
 def test_several_roles_add_up_and_none_allows_nothing() -> None:
     both = Person("ann", frozenset({Role.SUBMITTER, Role.ANALYST}))
     assert both.may(Action.SUBMIT_FILE)
-    assert both.may(Action.CLOSE_INCIDENT)
+    assert both.may(Action.WORK_ON_INCIDENT)
     nobody = Person("bob", frozenset())
     assert not any(nobody.may(action) for action in Action)
     with pytest.raises(NotPermitted, match="has none"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Unavailable
 from gateway.live import (
+    MOST_OF_ONE,
     MOST_VIEWERS,
     QUEUE_EVENTS,
     FileEvent,
@@ -53,13 +54,24 @@ def test_a_viewer_gets_what_it_wants_and_what_everybody_gets() -> None:
 def test_there_are_no_more_viewers_than_places_and_each_gives_its_own_back() -> None:
     live = Live()
     with ExitStack() as stack:
-        for _ in range(MOST_VIEWERS):
-            stack.enter_context(live.watching(()))
-        with pytest.raises(Unavailable) as caught, live.watching(()):
+        for number in range(MOST_VIEWERS):
+            stack.enter_context(live.watching((), str(number)))
+        with pytest.raises(Unavailable) as caught, live.watching((), "one more"):
             pass
         assert caught.value.code == "too_many_viewers"
     with live.watching(()):
         pass
+
+
+def test_one_person_does_not_take_the_places_of_all() -> None:
+    live = Live()
+    with ExitStack() as stack:
+        for _ in range(MOST_OF_ONE):
+            stack.enter_context(live.watching((), "olga"))
+        with pytest.raises(Unavailable), live.watching((), "olga"):
+            pass
+        with live.watching((), "adam"):
+            pass
 
 
 async def test_the_end_wakes_who_waits_hangs_up_on_who_is_stuck_and_stays() -> None:

@@ -83,8 +83,11 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str
 @pytest.mark.parametrize("path", list(leaves(Settings)), ids=".".join)
 def test_a_wrong_value_of_any_setting_is_named(tmp_path: Path, path: tuple[str, ...]) -> None:
     section, key = ".".join(path[:-1]), path[-1]
-    lists = ("service_users", "client_certificates")
-    header = "" if not section else f"[[{section}]]" if section in lists else f"[{section}]"
+    field = Settings.model_fields[path[0]]
+    for name in path[1:-1]:
+        field = field.annotation.model_fields[name]  # type: ignore[union-attr] # a section
+    listed = typing.get_origin(field.annotation) is tuple
+    header = "" if not section else f"[[{section}]]" if listed else f"[{section}]"
     error = refusal(write(tmp_path, f"{header}\n{key} = [{{ wrong = 'hunter-two' }}]"))
     assert re.search(rf"{section}(\.0)?\.?{key}[.:]", error.message)
     assert "hunter-two" not in error.message

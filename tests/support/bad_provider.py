@@ -71,6 +71,7 @@ class BadProvider:
             "sub": "u-1",
             "iat": now,
             "exp": now + 60,
+            "auth_time": now,
             "nonce": self.nonce,
             "preferred_username": "una",
             "groups": ["grid-submitters"],

@@ -116,7 +116,7 @@ class Inbox:
     async def incidents(self, kind: str) -> list[tuple[StoredIncident, ConditionFacts]]:
         """Return the incidents of a kind with what is known of them."""
         async with self.database.read() as connection:
-            found = await list_incidents(connection, None, 1000, kind)
+            found = await list_incidents(connection, (), 1000, kind)
         return [(each, _condition(each)) for each in found]
 
 

@@ -24,6 +24,9 @@ from pydantic_core import PydanticUndefined
 
 import gateway.metrics
 from gateway.access import PERMISSIONS, Role
+from gateway.alerts import cef
+from gateway.alerts.channels.mail_text import mail
+from gateway.alerts.channels.splunk import TAKES_NONE, TAKES_THESE_NOT
 from gateway.alerts.kinds import KIND_TEXTS
 from gateway.cli import cli
 from gateway.errors import ExitCode
@@ -42,6 +45,8 @@ from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
 from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
+from tests.support.alerts import BREACH, FORECAST, SILENT, an_alert
+from tests.support.sample_alerts import sample
 from thresholds.profile import Rules
 
 ROOT: Final = Path(__file__).parents[2]
@@ -181,7 +186,9 @@ AT: Final = "2026-12-01T12:00:00.000Z"
 EVENTS: Final[dict[Kind, msgspec.Struct]] = {
     Kind.RESYNC: ResyncEvent("connected"),
     Kind.RATES: RatesEvent(AT, complete=False, rates=[RATE]),
-    Kind.INCIDENT: IncidentEvent("opened", 7, "threshold", "warning", "warning threshold passed: …", "open"),
+    Kind.INCIDENT: IncidentEvent(
+        "opened", 7, "threshold", "warning", "warning threshold passed: …", "candidate"
+    ),
     Kind.FILE: FileEvent(3, "adt.csv", "in force"),
     Kind.THRESHOLDS: ThresholdsEvent(1300),
     Kind.HEARTBEAT: HeartbeatEvent(AT, "main", ready=True),
@@ -242,6 +249,37 @@ def incident_kinds() -> str:
     return _table(["kind", "opens", "ends", "what to do"], rows)
 
 
+def cef_fields() -> str:
+    """Return every key of a CEF extension, with what one example says."""
+    examples: dict[str, str] = {}
+    for facts in (SILENT, FORECAST, BREACH):
+        alert = an_alert(facts=facts, title="quarantine threshold passed")
+        examples |= {key: str(value) for key, value in cef.values(alert, "gw1").items()}
+    rows = [[f"`{key}`", meaning, _shortened(examples[key])] for key, meaning in cef.FIELDS.items()]
+    return _table(["key", "what it is", "example"], rows)
+
+
+def _shortened(text: str) -> str:
+    return f"`{text}`" if len(text) <= LONGEST_EXAMPLE else f"`{text[: LONGEST_EXAMPLE - 1]}…`"
+
+
+LONGEST_EXAMPLE: Final = 40
+
+
+def hec() -> str:
+    """Return what to do for each code of Splunk's collector that the channel knows."""
+    waits = {code: ("waits", do) for code, do in TAKES_NONE.items()}
+    dead = {code: ("dead letter", do) for code, do in TAKES_THESE_NOT.items()}
+    rows = sorted((waits | dead).items())
+    return "\n".join(f"| {code} | {what} | {do} |" for code, (what, do) in rows)
+
+
+def a_mail() -> str:
+    """Return a mail as people read it."""
+    shown = mail(sample(), "adt-gateway@example.org", ("soc@example.org",), "https://adt-gateway.example")
+    return _code("", f"Subject: {shown['Subject']}\n\n{shown.get_content()}".rstrip())
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "verbs": verbs,
     "exit-codes": exit_codes,
@@ -255,6 +293,9 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "retained-rate": retained_rate,
     "beat": beat,
     "incident-kinds": incident_kinds,
+    "cef-fields": cef_fields,
+    "hec": hec,
+    "mail": a_mail,
 }
 
 

@@ -3,6 +3,7 @@
 import getpass
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from pathlib import Path
@@ -15,6 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.support.api import wait_for
+from tests.support.examples import example, with_replaced
+from tests.support.tls import Authority
 
 MOSQUITTO: Final = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="Mosquitto is not installed")
@@ -76,15 +79,63 @@ class Mosquitto:
         return Client(self.port, topics)
 
 
+class DocumentedMosquitto(Mosquitto):
+    """As docs/alerts.md configures it: `port` asks for a client certificate, `password_port` for a password."""
+
+    def __init__(self, folder: Path, authority: Authority) -> None:
+        super().__init__(folder)
+        self.authority = authority
+        self.password_port = _free_port()
+        certificate, key = authority.issue("broker")
+        passwords, acl = folder / "passwords", folder / "acl"
+        acl.write_text(example("mosquitto-acl"))
+        replaced = {
+            "/etc/soc/ca.pem": authority.file,
+            "/etc/soc/broker.pem": certificate,
+            "/etc/soc/broker.key": key,
+            "/etc/soc/acl": acl,
+            "/etc/soc/passwords": passwords,
+            "listener 8883": f"listener {self.port} {HOST}",
+            "listener 8884": f"listener {self.password_port} {HOST}",
+        }
+        text = with_replaced(example("mosquitto"), replaced)
+        self._config.write_text(f"{text}\npersistence_location {folder}/\nuser {_account()}\n")
+        self.password_file = folder / "password"
+        self.password_file.write_text("correct horse")
+        for user in ("gateway", "soc"):
+            new = ["-c"] if user == "gateway" else []
+            command = ["mosquitto_passwd", *new, "-b", str(passwords), user, "correct horse"]
+            subprocess.run(command, check=True, capture_output=True)
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """The daemon's settings for the listener that asks for a client certificate."""
+        certificate, key = self.authority.issue("gateway.example")
+        ours = {"ca_file": self.authority.file, "certificate_file": certificate, "key_file": key}
+        return {"host": HOST, "port": self.port} | ours
+
+    @property
+    def password_section(self) -> dict[str, Any]:
+        """The daemon's settings for the other."""
+        ours = {"ca_file": self.authority.file, "username": "gateway", "password_file": self.password_file}
+        return {"host": HOST, "port": self.password_port} | ours
+
+    def soc(self, *topics: str) -> "Client":
+        """Return the SOC's receiver."""
+        return Client(self.port, topics, self.authority.trusting(self.authority.issue("soc")))
+
+
 class Client:
     """Somebody else at the broker, who collects what comes at *topics*."""
 
-    def __init__(self, port: int, topics: tuple[str, ...]) -> None:
+    def __init__(self, port: int, topics: tuple[str, ...], tls: ssl.SSLContext | None = None) -> None:
         self.messages: list[paho.MQTTMessage] = []
         self._subscribed = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = lambda _client, _data, message: self.messages.append(message)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        if tls:
+            self._client.tls_set_context(tls)
         self._client.connect(HOST, port)
         self._client.loop_start()
         if topics:

@@ -1,7 +1,7 @@
 """What every channel does. `send` returns when the other side has the alerts, or raises."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Channel(Protocol):
@@ -27,4 +27,26 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give back what is held open."""
+        ...
+
+
+def in_flight(channel: Channel) -> int:
+    """Return how many `send`s of *channel* may be under way at once: one, unless its `in_flight` says more.
+
+    Alerts of one incident are never in two of them.
+    """
+    return int(getattr(channel, "in_flight", 1))
+
+
+@runtime_checkable
+class Working(Protocol):
+    """A channel that has something to do beside what it is sent."""
+
+    @property
+    def name(self) -> str:
+        """How settings, metrics and the outbox call it."""
+        ...
+
+    async def run(self) -> None:
+        """Do it for ever."""
         ...

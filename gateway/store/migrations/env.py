@@ -2,7 +2,14 @@
 
 from alembic import context
 
-from gateway.store import dcc_schema, decision_schema, people_schema, schema  # noqa: F401 - they fill the metadata
+from gateway.store import (  # noqa: F401 - they fill the metadata
+    dcc_schema,
+    decision_schema,
+    people_schema,
+    schema,
+    silence_schema,
+    word_schema,
+)
 from gateway.store.metadata import metadata
 
 context.configure(

@@ -1,17 +1,19 @@
-"""Candidate incidents: found, understood and closed."""
+"""Candidate incidents: found and understood."""
 
 from typing import Final
 
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.alerts.classification import LICENCE, SEC
 from gateway.alerts.facts import KINDS, BreachFacts, ConditionFacts, ForecastFacts
 from gateway.alerts.kinds import KIND_TEXTS, kind_text
-from gateway.errors import InvalidInput
+from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.files import REASON_LIMIT
 from gateway.store.incident_list import IncidentFilter
-from gateway.store.incidents import IncidentState
 from gateway.web.console.form import Fault
+from gateway.web.console.incident_evidence import evidence_parts
+from gateway.web.console.incident_words import steps_for
 from gateway.web.console.page import Page
 from gateway.web.console.paging import ROWS, Paging, address, asked_choice, asked_number, asked_text
 from gateway.web.console.plain_words import what_happened
@@ -23,19 +25,21 @@ from thresholds.model import Level
 INCIDENTS: Final = "/incidents"
 ONE: Final = f"{INCIDENTS}/{{number:[0-9]{{1,10}}}}"
 ANY_STATE: Final = "all"
+STATES: Final = (OPEN, *IncidentState, ANY_STATE)
 UNREADABLE: Final = "What is known of it cannot be read here; its audit records say it."
 
 
 async def listed(visit: Visit) -> web.StreamResponse:
     """List the candidate incidents that match the conditions of the address; the open ones without any."""
     request = visit.request
-    state = asked_choice(request, "state", (*IncidentState, ANY_STATE)) or IncidentState.OPEN
+    state = asked_choice(request, "state", STATES) or OPEN
     wanted = IncidentFilter(
-        state=None if state == ANY_STATE else IncidentState(state),
+        states=() if state == ANY_STATE else states_of(state),
         kind=asked_choice(request, "kind", KINDS),
         level=asked_choice(request, "level", Level),
         user_id=asked_text(request, "user"),
         text=asked_text(request, "text"),
+        before=asked_number(request, "before", 0),
     )
     page = asked_number(request, "page", 1, lowest=1)
     found = await visit.services.incidents.find(visit.person, wanted, ROWS, (page - 1) * ROWS)
@@ -45,14 +49,20 @@ async def listed(visit: Visit) -> web.StreamResponse:
         "level": wanted.level,
         "user": wanted.user_id,
         "text": wanted.text,
+        "before": str(wanted.before or ""),
     }
     return visit.show(
         "incidents.html",
         found=found,
         wanted=conditions,
-        paging=Paging(address(INCIDENTS, conditions), page, found.count),
+        paging=Paging(
+            address(INCIDENTS, conditions), page, found.counted.count, is_more=found.counted.is_more
+        ),
+        older=address(
+            INCIDENTS, conditions | {"before": str(found.incidents[-1].id) if found.incidents else ""}
+        ),
         kind_text=kind_text,
-        state_options=[(state, state) for state in (*IncidentState, ANY_STATE)],
+        state_options=[(state, state.replace("_", " ")) for state in STATES],
         kind_options=[("", "any"), *((kind, text.name) for kind, text in KIND_TEXTS.items())],
         level_options=[("", "any"), *((level, level) for level in Level)],
     )
@@ -60,16 +70,17 @@ async def listed(visit: Visit) -> web.StreamResponse:
 
 async def one(visit: Visit) -> web.StreamResponse:
     """Show a candidate incident."""
-    return await _incident(visit)
+    return await show_incident(visit)
 
 
-async def _incident(visit: Visit, *faults: Fault) -> web.Response:
+async def show_incident(visit: Visit, *faults: Fault, status: int = 200) -> web.Response:
+    """Show a candidate incident, with what was wrong with a form of its page."""
     number, page = path_number(visit.request), asked_number(visit.request, "page", 1, lowest=1)
     found = await visit.services.incidents.whole(visit.person, number, ROWS, (page - 1) * ROWS)
     facts = found.facts
     return visit.show(
         "incident.html",
-        422 if faults else 200,
+        status,
         title=f"Incident {number}",
         faults=faults,
         sent=visit.form,
@@ -84,19 +95,18 @@ async def _incident(visit: Visit, *faults: Fault) -> web.Response:
         excess=found.excess,
         paging=Paging(f"{INCIDENTS}/{number}", page, found.excess_count),
         records=shown_records(found.records, visit.person),
-        may_close=visit.person.may(Action.CLOSE_INCIDENT) and found.incident.state is IncidentState.OPEN,
+        work=found.work,
+        suggestion=found.suggestion,
+        licence_words=LICENCE,
+        sec_words=SEC,
+        steps=steps_for(visit.person, found.incident),
+        may_note=visit.person.may(Action.ACKNOWLEDGE_INCIDENT),
+        may_work=visit.person.may(Action.WORK_ON_INCIDENT),
         reason_limit=REASON_LIMIT,
+        kind_text=kind_text,
+        silences=await visit.services.silences.of_incident(visit.person, found.incident),
+        **await evidence_parts(visit, number),
     )
-
-
-async def close(visit: Visit) -> web.StreamResponse:
-    """Close a candidate incident with a reason."""
-    number = path_number(visit.request)
-    try:
-        await visit.services.incidents.close(visit.person, number, visit.form.text("reason"))
-    except InvalidInput:
-        return await _incident(visit, Fault("reason", f"Say why, in 1 to {REASON_LIMIT} characters."))
-    return visit.go(f"{INCIDENTS}/{number}", f"Incident {number} is closed.")
 
 
 async def download_excess(visit: Visit) -> web.StreamResponse:
@@ -124,5 +134,4 @@ PAGES: Final = (
     Page("GET", INCIDENTS, listed, _READ, "Incidents", navigation=True),
     Page("GET", ONE, one, _READ, "Incident", parent=INCIDENTS),
     Page("GET", f"{ONE}/excess.csv", download_excess, _READ, "Requests in excess", parent=INCIDENTS),
-    Page("POST", f"{ONE}/close", close, Action.CLOSE_INCIDENT, "Incident", parent=INCIDENTS),
 )

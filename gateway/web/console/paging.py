@@ -24,6 +24,8 @@ class Paging(msgspec.Struct, frozen=True):
     count: int
     """Rows of all pages."""
     rows: int = ROWS
+    is_more: bool = False
+    """Whether there are more rows than were counted."""
 
     @property
     def pages(self) -> int:

@@ -5,11 +5,10 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.operations.curves import Past, read_past
+from gateway.operations.curves import Past, read_past, with_levels
 from gateway.operations.rates import ShownRate
 from gateway.store.past_thresholds import PastEpisode
 from gateway.web.console.drawing import Chart, Frame, bar, chart, top
@@ -21,7 +20,7 @@ from gateway.web.console.rates import foretold
 from gateway.web.console.span import SPANS, Shown, shown_span
 from gateway.web.console.visit import Visit
 from gateway.web.services import Services
-from thresholds.curve import Point, joined
+from thresholds.curve import joined
 from thresholds.instant import format_instant
 from thresholds.model import ThresholdKey
 from thresholds.past import Held
@@ -32,14 +31,6 @@ TABLE_ROWS: Final = 60
 """Rows of the table beside the curve at the most: the file holds every point."""
 SIZES: Final = ((960, 320), (340, 240))
 """Width and height of the drawing for a wide and for a narrow screen."""
-
-
-class PointRow(msgspec.Struct, frozen=True):
-    """A point with the levels at its end."""
-
-    point: Point
-    warning: int | None
-    quarantine: int | None
 
 
 async def rate(visit: Visit) -> web.StreamResponse:
@@ -117,19 +108,6 @@ def _exceptions(held: Sequence[Held]) -> Iterator[tuple[int, int, str]]:
 def _episodes(episodes: Sequence[PastEpisode], until: int) -> Iterator[tuple[int, int, str]]:
     for episode in reversed(episodes):
         yield episode.opened_at, until if episode.ended_at is None else episode.ended_at, episode.level
-
-
-def with_levels(points: Sequence[Point], held: Sequence[Held]) -> Iterator[PointRow]:
-    """Yield each point with the levels that held at its last second."""
-    waiting = iter(held)
-    now = next(waiting, None)
-    for point in points:
-        while now is not None and now.until <= point.second:
-            now = next(waiting, None)
-        threshold = now.threshold if now else None
-        yield PointRow(
-            point, threshold.warning if threshold else None, threshold.quarantine if threshold else None
-        )
 
 
 async def counts(visit: Visit) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from gateway.audit.record import AuditRecord, Content
 SUBJECT_PAGES: Final = MappingProxyType(
     {
         "incident": ("/incidents", Action.READ_MONITORING),
+        "silence": ("/silences", Action.READ_MONITORING),
         "adt-file": ("/files", Action.READ_FILES),
         "exit-quarantine": ("/quarantine/decisions", Action.READ_FILES),
         "person": ("/people", Action.READ_PEOPLE),
@@ -26,6 +27,8 @@ class ShownRecord(msgspec.Struct, frozen=True):
     number: int
     hash: str
     readable: bool
+    withheld: bool = False
+    """Whether it is about a classified incident that others may see."""
     at: str = ""
     actor: str = ""
     action: str = ""
@@ -50,7 +53,7 @@ def shown_record(record: AuditRecord, person: Person) -> ShownRecord:
     """Return a record as it is listed for *person*."""
     content = read_content(record)
     if content is None:
-        return ShownRecord(record.number, str(record.hash), readable=False)
+        return ShownRecord(record.number, str(record.hash), readable=False, withheld=not record.body)
     return ShownRecord(
         record.number,
         str(record.hash),

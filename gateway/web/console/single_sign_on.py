@@ -15,7 +15,9 @@ from gateway.web.services import SERVICES
 
 BEGIN_PATH: Final = "/login/oidc"
 ENDED_PATH: Final = "/login/oidc/ended"
-COOKIE: Final = "adt-gateway-sign-in"
+PLAIN: Final = "adt-gateway-sign-in"
+SECURE: Final = "__Host-adt-gateway-sign-in"
+"""With TLS; browsers take this name only with Secure, for the whole host and no other: nobody else can set it."""
 LONGEST_COOKIE: Final = 4096
 
 
@@ -27,31 +29,35 @@ def _single(request: web.Request) -> SingleSignOn:
     return single
 
 
+def _cookie(request: web.Request) -> str:
+    return SECURE if request.secure else PLAIN
+
+
 async def begin(request: web.Request) -> web.StreamResponse:
     """Lead the person to the provider."""
     place, cookie = await _single(request).begin(local_path(request.query.get("next", "/")))
     response = web.Response(status=303, headers={"Location": place})
     # Lax: the answer comes from another site, and brings it along.
     response.set_cookie(
-        COOKIE,
+        _cookie(request),
         cookie,
         max_age=UNDER_WAY_SECONDS,
         httponly=True,
         samesite="Lax",
         secure=request.secure,
-        path=BEGIN_PATH,
+        path="/",
     )
     return response
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Take the provider's answer, begin a session, and go on to where the person wanted."""
-    cookie = request.cookies.get(COOKIE, "")[:LONGEST_COOKIE]
+    cookie = request.cookies.get(_cookie(request), "")[:LONGEST_COOKIE]
     secret, following = await _single(request).finish(
         request.query, cookie, request.remote or "", request.headers.get("User-Agent", "")
     )
     response = web.Response(status=303, headers={"Location": local_path(following)})
-    response.del_cookie(COOKIE, path=BEGIN_PATH, secure=request.secure, httponly=True, samesite="Lax")
+    response.del_cookie(_cookie(request), path="/", secure=request.secure, httponly=True, samesite="Lax")
     give(request, response, secret)
     return response
 

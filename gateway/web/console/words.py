@@ -57,8 +57,8 @@ ROLES: Final = MappingProxyType(
     {
         "submitter": "Submits ADT files and withdraws own ones.",
         "approver": "Approves or rejects files that somebody else submitted.",
-        "operator": "Runs the daemon, delivers files and records that the DCC acknowledged them.",
-        "analyst": "Looks at candidate incidents and closes them.",
+        "operator": "Runs the daemon, delivers files, records that the DCC acknowledged them, and acknowledges incidents.",
+        "analyst": "Works on candidate incidents: decides what they are, and closes them.",
         "auditor": "Reads everything and changes nothing.",
         "admin": "Says who has access.",
         "adaptor": "A machine that sends communications to be counted, and may do nothing else.",

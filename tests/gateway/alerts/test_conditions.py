@@ -44,14 +44,14 @@ async def test_what_holds_is_told_once_and_what_is_over_too(sqlite: Database) ->
         await conditions.write()
         machine.wait(1)
     (incident,) = await incidents(sqlite)
-    assert (incident.kind, incident.state, incident.level) == ("queue_full", "open", "warning")
+    assert (incident.kind, incident.state, incident.level) == ("queue_full", "candidate", "warning")
     assert known(incident)["figures"] == {"deliveries": 6}
     assert known(incident)["until"] is None
     for _ in range(2):
         conditions.over(QueueFull, "queue", "over")
         await conditions.write()
     (incident,) = await incidents(sqlite)
-    assert (incident.state, incident.title) == ("open", "over"), "a person closes it"
+    assert (incident.state, incident.title) == ("candidate", "over"), "a person closes it"
     assert known(incident)["until"] is not None
     assert known(incident)["occurrences"] == 1
 
@@ -76,7 +76,7 @@ async def test_what_comes_back_adds_to_the_open_one_and_opens_another_once_that_
     assert len(await incidents(sqlite)) == 1
     conditions.holds(full(machine))
     await conditions.write()
-    assert [incident.state for incident in await incidents(sqlite)] == ["closed", "open"]
+    assert [incident.state for incident in await incidents(sqlite)] == ["closed", "candidate"]
 
 
 async def test_one_that_a_person_closed_while_it_lasts_is_not_opened_again_before_it_began_anew(

@@ -13,8 +13,11 @@ from gateway import tasks
 from gateway.alerts import dispatcher as module
 from gateway.alerts.channels.channel import Channel
 from gateway.alerts.channels.file import FileChannel
-from gateway.alerts.dispatcher import LONGEST_PAUSE, LONGEST_WAIT, Dispatcher
+from gateway.alerts.dispatcher import Dispatcher
+from gateway.alerts.line import Line
+from gateway.alerts.pauses import LONGEST_PAUSE, LONGEST_WAIT
 from gateway.errors import Unavailable
+from gateway.health import Health
 from gateway.store.database import Database
 from gateway.store.outbox import put_alert
 from gateway.store.schema import outbox
@@ -53,6 +56,10 @@ class Soc:
         pass
 
 
+def line(channel: Channel, clock: Clock, seconds: float = 10.0) -> Line:
+    return Line(channel, Health(), clock, seconds)
+
+
 async def put(database: Database, *messages: bytes, channels: tuple[str, ...] = ("soc",)) -> None:
     async with database.write() as connection:
         incident = await open_incident(connection)
@@ -68,7 +75,7 @@ async def rows(database: Database) -> list[Any]:
 @asynccontextmanager
 async def running(database: Database, *channels: Channel, clock: Clock) -> AsyncIterator[list[Dispatcher]]:
     """Run a dispatcher for each channel, as the daemon does."""
-    dispatchers = [Dispatcher(database, channel, clock) for channel in channels]
+    dispatchers = [Dispatcher(database, line(channel, clock), clock) for channel in channels]
     async with asyncio.TaskGroup() as group:
         work = [
             tasks.start(group, channel.name, tasks.supervise(channel.name, dispatcher.run))
@@ -126,7 +133,11 @@ async def test_an_alert_that_fails_is_tried_again_first_after_a_pause(sqlite: Da
         await asyncio.sleep(0.05)
         assert soc.tried == [b"1"], "it was tried again before its time"
         [first, second] = await rows(sqlite)
-        assert (first.attempts, first.last_error, first.sent_at) == (1, "nobody answers", None)
+        assert (first.attempts, first.last_error, first.sent_at) == (
+            1,
+            "broker_unavailable: nobody answers",
+            None,
+        )
         assert second.attempts == 0
         soc.fault = None
         clock.now = first.next_attempt_at
@@ -166,10 +177,8 @@ async def test_a_channel_that_is_back_is_tried_at_once(sqlite: Database) -> None
 
 
 async def test_a_channel_that_does_not_answer_has_failed(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database,
 ) -> None:
-    monkeypatch.setattr(module, "SEND_SECONDS", 0.02)
-
     class Silent(Soc):
         async def send(self, messages: Sequence[bytes]) -> str:
             self.tried += messages
@@ -177,10 +186,14 @@ async def test_a_channel_that_does_not_answer_has_failed(
             return ""
 
     await put(sqlite, b"1")
-    async with running(sqlite, Silent(), clock=Clock()):
+    clock = Clock()
+    async with asyncio.TaskGroup() as group:
+        dispatcher = Dispatcher(sqlite, line(Silent(), clock, 0.02), clock)
+        work = tasks.start(group, "soc", dispatcher.run())
         await one_failed(sqlite)
+        work.cancel()
     [row] = await rows(sqlite)
-    assert row.last_error == "TimeoutError"
+    assert row.last_error.startswith("channel_timeout: the other side did not answer within 0.02 s. Look")
 
 
 @pytest.mark.parametrize("fault", [OSError("disk full"), RuntimeError("a fault of the channel itself")])
@@ -212,7 +225,7 @@ async def test_a_crash_between_sending_and_marking_sends_the_same_alert_again(
     message = b'{"id":"main/incident/1/opened"}'
     await put(sqlite, message, channels=("file",))
     with pytest.raises(Crash):
-        await Dispatcher(sqlite, Dying(path), Clock()).run()
+        await Dispatcher(sqlite, line(Dying(path), Clock()), Clock()).run()
     assert path.read_bytes() == message + b"\n"
     [row] = await rows(sqlite)
     assert (row.sent_at, row.attempts) == (None, 0)
@@ -275,7 +288,7 @@ async def test_the_longest_pause_that_is_set_is_kept(sqlite: Database) -> None:
 @pytest.mark.parametrize("turns", range(4))
 async def test_it_stops_when_told_to_even_if_the_bell_rings_that_moment(sqlite: Database, turns: int) -> None:
     """Otherwise it goes on for ever, and the daemon with it, which waits for all of its parts."""
-    dispatcher = Dispatcher(sqlite, Soc(), Clock())
+    dispatcher = Dispatcher(sqlite, line(Soc(), Clock()), Clock())
     async with asyncio.TaskGroup() as group:
         running = tasks.start(group, "alerts", dispatcher.run())
         await asyncio.sleep(0.3)  # it has found nothing to send, and waits for the bell

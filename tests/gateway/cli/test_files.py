@@ -167,7 +167,7 @@ def test_a_level_that_is_passed_exits_with_4_and_is_told(
     assert text[0].split("  ")[-1] == "state"
     assert "time to breach" in text[0]
     assert "passed" in text[1]  # what is nearest to its level comes first
-    closed = as_("ana", "incidents", "close", str(incident["id"]), "--reason", "a test")
+    closed = as_("ana", "incidents", "close", str(incident["id"]), "--as", "confirmed", "--reason", "a test")
     assert (closed.code, closed.out) == (0, "")
     assert "closed" in as_("ana", "incidents").out
     assert "by ana: a test" in as_("ana", "incidents", "show", str(incident["id"])).out
@@ -178,12 +178,12 @@ def _check_page(incident: dict[str, Any], out: str, number: int) -> None:
     title, _, *rest = out.splitlines()
     assert title == f"Candidate incident {incident['id']}: {incident['title']}"
     said = {line[:14].strip(): line[16:] for line in rest if not line.startswith(" ")}
-    assert said["state"] == "open"
+    assert said["state"] == "candidate"
     assert said["opened"].endswith(" UTC")
     assert said["count"] == "3 against the quarantine level of 2"
     assert said["set by"].endswith(f"line 2 (ADT file {number})")
     assert "submitted by alice, approved by bob" in out
     assert said["in excess"] == "2 requests:"
     assert said["audit record"] == str(incident["record"])
-    assert f"incidents close {incident['id']} --reason" in said["what to do"]
+    assert f"incidents acknowledge {incident['id']} --reason" in said["what to do"]
     assert "{" not in out

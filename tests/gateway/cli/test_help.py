@@ -33,7 +33,7 @@ every_command = pytest.mark.parametrize(
 def test_every_verb_of_the_interface_is_there() -> None:
     wanted = (
         "serve demo doctor check submit files approve reject withdraw fetch acknowledge verify token user "
-        "duis replay rates incidents quarantine audit"
+        "duis replay rates incidents alerts silences quarantine audit"
     )
     assert list(VERBS) == wanted.split()
     assert {path for path, _ in COMMANDS if len(path) == 2} >= {

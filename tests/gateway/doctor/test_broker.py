@@ -10,8 +10,9 @@ from gateway.doctor.finding import Finding, State
 from gateway.doctor.network import _broker
 from gateway.settings import Mqtt, Settings
 from tests.support.api import wait_for
-from tests.support.mosquitto import HOST, needs_mosquitto
+from tests.support.mosquitto import HOST, DocumentedMosquitto, needs_mosquitto
 from tests.support.refusing_broker import PUBLISH, SUBSCRIBE, RefusingBroker, needs_dynamic_security
+from tests.support.tls import Authority
 
 pytestmark = [needs_mosquitto, needs_dynamic_security]
 
@@ -24,8 +25,10 @@ def mosquitto(tmp_path: Path) -> Iterator[RefusingBroker]:
 
 def find(mosquitto: RefusingBroker, topic: str = "duis/requests") -> Finding:
     section = Mqtt(host=HOST, port=mosquitto.port, requests_topic=topic)
-    settings = Settings(instance="test", mqtt=section)
+    return found(Settings(instance="test", mqtt=section))
 
+
+def found(settings: Settings) -> Finding:
     async def look() -> list[Finding]:
         return [finding async for finding in _broker(settings, 0.0)]
 
@@ -38,6 +41,12 @@ def test_a_broker_that_lets_us_read_and_write_is_well(mosquitto: RefusingBroker)
         assert find(mosquitto).state is State.OK
         wait_for("the trial message", lambda: listener.payloads("adt-gateway/test/doctor") == [b""])
         assert not listener.messages[0].retain
+
+
+def test_a_broker_that_wants_a_client_certificate_gets_it(tmp_path: Path) -> None:
+    with DocumentedMosquitto(tmp_path / "broker", Authority(tmp_path)) as mosquitto:
+        settings = Settings(instance="main", mqtt=Mqtt.model_validate(mosquitto.section))
+        assert found(settings).state is State.OK
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import insert
 
+from gateway.alerts.candidate import Candidates
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.intake import Intake
@@ -37,7 +38,7 @@ class Gateway:
     def __init__(self, database: Database) -> None:
         self.now = START
         self.database = database
-        recorder = Recorder(database, "test", (), str, lambda: None)
+        recorder = Recorder(database, Candidates("test", (), lambda: None), str)
         self.counting = Counting(database, recorder, Health(), self._clock)
         self.journal = open_journal_writer(database)
         self.intake = Intake(database, self.journal, self.counting, Ingest(), self._clock)

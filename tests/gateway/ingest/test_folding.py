@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
+from gateway.alerts.candidate import Candidates
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest import fold
@@ -74,7 +75,7 @@ class Gateway:
         self._make()
 
     def _make(self) -> None:
-        recorder = Recorder(self.database, "test", (), str, lambda: None)
+        recorder = Recorder(self.database, Candidates("test", (), lambda: None), str)
         self.counting = Counting(self.database, recorder, Health(), self._clock)
         self._journal = open_journal_writer(self.database)
         ingest = Ingest(deduplication_seconds=self._horizon)

@@ -41,7 +41,9 @@ class Gateway:
         self.counting = self._make()
 
     def _make(self) -> Counting:
-        self.recorder = Recorder(self._database, "test", ("file",), lambda service: service, lambda: None)
+        self.recorder = Recorder(
+            self._database, Candidates("test", ("file",), lambda: None), lambda service: service
+        )
         clock = lambda: float(self.now)  # noqa: E731 - it is the clock
         return Counting(self._database, self.recorder, Health(), clock, self._warn)
 
@@ -102,7 +104,7 @@ async def test_a_forecast_that_comes_true_names_the_breach(database: Database) -
     await running.send(12, 300)
     (forecast,) = await running.incidents()
     facts = known(forecast)
-    assert (forecast.state, forecast.level, forecast.user_id) == ("open", "warning", ANN)
+    assert (forecast.state, forecast.level, forecast.user_id) == ("candidate", "warning", ANN)
     assert (facts["limit"], facts["threshold"]["quarantine"]) == (200, 200)
     assert to_text(running.now) < facts["earliest_at"] <= facts["expected_at"] <= facts["latest_at"]
     await running.send(12, 750)
@@ -134,7 +136,7 @@ async def test_a_restart_neither_doubles_nor_loses_a_forecast(database: Database
         await running.send(12, 60)
         await running.restart()
     (forecast,) = await running.incidents()
-    assert forecast.state == "open"
+    assert forecast.state == "candidate"
     while running.counting._monitor.open_forecasts()[0].clear_since is None:
         await running.send(0, OUTLOOK_SECONDS)
     await running.send(0, CLEAR_SECONDS - 2 * OUTLOOK_SECONDS)

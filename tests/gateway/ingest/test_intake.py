@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.alerts.candidate import Candidates
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.intake import Intake, Taken
@@ -34,7 +35,7 @@ async def running(folder: Path, now: int, unfinished_since: float) -> AsyncItera
     """Start on the store in *folder* at *now*."""
     database = open_database(Settings(data_directory=folder))
     await migrate(database)
-    recorder = Recorder(database, "test", (), str, lambda: None)
+    recorder = Recorder(database, Candidates("test", (), lambda: None), str)
     counting = Counting(database, recorder, Health(), lambda: now)
     journal = open_journal_writer(database)
     intake = Intake(database, journal, counting, Ingest(deduplication_seconds=HORIZON), lambda: now)

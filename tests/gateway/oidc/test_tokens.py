@@ -219,3 +219,19 @@ def test_an_id_token_is_no_logout_token_and_the_other_way_round() -> None:
         read_logout_token(made(GOOD), KEYS, ISSUER, CLIENT, NOW)
     with pytest.raises(TokenRefused):
         read(made(LOGOUT | {"sub": "u-17"}))
+
+
+def test_somebody_who_signed_in_long_ago_or_nobody_knows_when_is_not_let_in() -> None:
+    def read_within(claims: dict[str, Any], max_age: int) -> str:
+        try:
+            read_id_token(made(claims), KEYS, ISSUER, CLIENT, NONCE, ACCESS, "groups", NOW, max_age)
+        except TokenRefused as error:
+            return str(error)
+        return "let in"
+
+    assert read_within(GOOD | {"auth_time": NOW - 900}, 900) == "let in"
+    assert read_within(GOOD, 0) == "let in"
+    assert read_within(GOOD, 900) == "it does not say when the person signed in (auth_time)"
+    for long_ago in (NOW - 1000, NOW + 100):
+        assert read_within(GOOD | {"auth_time": long_ago}, 900) == "the person signed in too long ago"
+    assert read_within(GOOD | {"auth_time": "yesterday"}, 900).startswith("it cannot be verified")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.alerts.candidate import Candidates
 from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -42,7 +43,7 @@ class Count:
     def __init__(self, database: Database) -> None:
         profile = ROOT / "config" / "profiles" / "adt-1.toml"
         rules = Rulebook(load_rules(Settings.model_validate({"adt_files": {"profile": profile}})))
-        self.recorder = StubbornRecorder(database, "test", (), str, lambda: None)
+        self.recorder = StubbornRecorder(database, Candidates("test", (), lambda: None), str)
         self.counting = Counting(database, self.recorder, Health(), lambda: NOW)
         self.intake = Intake(database, open_journal_writer(database), self.counting, Ingest(), lambda: NOW)
         self.in_force = InForce(database, rules, self.counting, Health(), lambda: NOW)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.alerts.candidate import Candidates
 from gateway.alerts.facts import NoThresholds
 from gateway.health import Health
 from gateway.ingest.counting import Counting
@@ -81,7 +82,7 @@ class Watched:
     def __init__(self, database: Database) -> None:
         self.machine = Machine(NOW)
         self.conditions = make_conditions(database, self.machine)
-        recorder = Recorder(database, "test", (), str, lambda: None)
+        recorder = Recorder(database, Candidates("test", (), lambda: None), str)
         self.counting = Counting(database, recorder, Health(), self.machine, 3600)
         profile = {"profile": ROOT / "config" / "profiles" / "adt-1.toml"}
         users = [{"user_id": ANN, "roles": ["IS"]}]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from gateway import tasks
+from gateway.alerts.candidate import Candidates
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import ClockWrong, QueueFull
 from gateway.clock import SteadyClock
@@ -46,7 +47,7 @@ async def test_the_queue_is_full_from_the_first_refusal_until_none_came_for_a_mi
 ) -> None:
     machine = Machine()
     conditions = make_conditions(sqlite, machine)
-    recorder = Recorder(sqlite, "test", (), str, lambda: None)
+    recorder = Recorder(sqlite, Candidates("test", (), lambda: None), str)
     counting = Counting(sqlite, recorder, Health(), machine)
     journal = open_journal_writer(sqlite)
     intake = Intake(sqlite, journal, counting, Ingest(queue_limit=10_000), machine)

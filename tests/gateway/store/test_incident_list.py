@@ -5,15 +5,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from gateway.life import OPEN_STATES, IncidentState
+from gateway.store import incident_list, incident_words
 from gateway.store.database import Database
 from gateway.store.incident_list import (
+    Counted,
     IncidentFilter,
     ListedIncident,
     count_incidents,
     count_open_by_level,
     find_incidents,
 )
-from gateway.store.incidents import IncidentState, close_incident, get_incident
+from gateway.store.incidents import close_incident, get_incident, update_incident
 from tests.support.rows import ANN, BOB, open_incident
 
 ROWS: tuple[dict[str, Any], ...] = (
@@ -37,17 +40,21 @@ async def _fill(database: Database) -> list[int]:
     ("wanted", "places"),
     [
         (IncidentFilter(), {0, 1, 2, 3, 4}),
-        (IncidentFilter(state=IncidentState.OPEN), {0, 1, 2, 3}),
+        (IncidentFilter(states=OPEN_STATES), {0, 1, 2, 3}),
         (IncidentFilter(kind="forecast"), {2}),
         (IncidentFilter(level="quarantine"), {1}),
         (IncidentFilter(user_id=BOB), {1}),
         (IncidentFilter(user_id=ANN[:-1].lower()), {0, 1, 2, 4}),
         (IncidentFilter(text="campaign"), {2, 4}),
-        (IncidentFilter(text="campaign", kind="forecast", state=IncidentState.CLOSED), set()),
-        (IncidentFilter(text="%"), {0}),
-        (IncidentFilter(text="_"), {1}),
+        (IncidentFilter(text="campaign", kind="forecast", states=(IncidentState.CLOSED,)), set()),
+        (IncidentFilter(text="%"), set()),
+        (IncidentFilter(text="_"), set()),
         (IncidentFilter(text="' OR 1=1 --"), set()),
         (IncidentFilter(text="\\"), set()),
+        (IncidentFilter(text="under SCO"), {1}),
+        (IncidentFilter(text="spring camp"), {2}),
+        (IncidentFilter(text="spring autumn"), set()),
+        (IncidentFilter(text="ampaign"), set()),
     ],
     ids=str,
 )
@@ -57,7 +64,7 @@ async def test_an_incident_is_found_by_every_condition_and_no_other(
     numbers = await _fill(database)
     async with database.read() as connection:
         found = [each.id for each in await find_incidents(connection, wanted, 10)]
-        assert await count_incidents(connection, wanted) == len(found)
+        assert await count_incidents(connection, wanted) == Counted(len(found))
     assert found == sorted((numbers[place] for place in places), reverse=True)
 
 
@@ -110,3 +117,37 @@ async def test_open_incidents_are_counted_by_kind_and_level(database: Database) 
         ("forecast", "warning"): 1,
         ("source_silent", "warning"): 1,
     }
+
+
+@pytest.mark.parametrize("common", [1, 1000], ids=["every word common", "every word rare"])
+async def test_words_find_the_same_whichever_way_is_taken(
+    database: Database, monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    monkeypatch.setattr(incident_words, "COMMON", common)
+    numbers = await _fill(database)
+    async with database.write() as connection:
+        await update_incident(connection, numbers[0], title="CHG-7 of 4.1.1, überprüft")
+    async with database.read() as connection:
+        for text, places in (
+            ("campaign", {2, 4}),
+            ("known camp", {4}),
+            ("chg-7 4.1", {0}),
+            ("ÜBER", {0}),
+            ("100", set()),
+            ("level", set()),
+        ):
+            found = await find_incidents(connection, IncidentFilter(text=text), 10)
+            assert {each.id for each in found} == {numbers[place] for place in places}, text
+
+
+async def test_what_is_beyond_the_limit_is_more_and_found_by_what_comes_before(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_list, "MOST_COUNTED", 5)
+    async with sqlite.write() as connection:
+        numbers = [await open_incident(connection) for _ in range(7)]
+    async with sqlite.read() as connection:
+        assert await count_incidents(connection, IncidentFilter()) == Counted(5, is_more=True)
+        older = IncidentFilter(before=numbers[3])
+        assert await count_incidents(connection, older) == Counted(3)
+        assert [each.id for each in await find_incidents(connection, older, 9)] == numbers[2::-1]

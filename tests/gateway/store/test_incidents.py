@@ -3,9 +3,9 @@
 import pytest
 
 from gateway.errors import Conflict, NotFound
+from gateway.life import OPEN_STATES, IncidentState
 from gateway.store.database import Database
 from gateway.store.incidents import (
-    IncidentState,
     close_incident,
     count_open,
     get_incident,
@@ -20,7 +20,7 @@ async def test_an_incident_comes_back_as_it_was_opened(database: Database) -> No
         number = await open_incident(connection)
         await update_incident(connection, number, record=5, detail=b'{"count":81}')
         incident = await get_incident(connection, number)
-    assert (incident.state, incident.record) == (IncidentState.OPEN, 5)
+    assert (incident.state, incident.record) == (IncidentState.CANDIDATE, 5)
     assert bytes(incident.detail) == b'{"count":81}'
     assert incident.subject == f"incident/{number}"
 
@@ -42,7 +42,7 @@ async def test_incidents_are_listed_newest_first_by_state_and_not_too_many(datab
         await close_incident(connection, first, by="zoe", reason="x", now=50, superseded_by=numbers[1])
         assert [incident.id for incident in await list_incidents(connection)] == numbers[::-1]
         assert await count_open(connection) == {"threshold": 2}
-        still_open = await list_incidents(connection, IncidentState.OPEN)
+        still_open = await list_incidents(connection, OPEN_STATES)
         assert [incident.id for incident in still_open] == [numbers[2], numbers[1]]
         assert [incident.id for incident in await list_incidents(connection, limit=1)] == [numbers[2]]
 

@@ -1,0 +1,134 @@
+"""People see how the channels do, test them, and send dead letters anew: over the API, the command line and the page."""
+
+import json
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.api import header_line, wait_for
+from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.daemon import Daemon, row
+from tests.support.softhsm import needs_softhsm
+
+pytestmark = needs_softhsm
+
+WIDTH = 360
+
+
+@pytest.fixture
+def breached(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path) as daemon:
+        daemon.put_in_force(row(2, 4))
+        daemon.as_("adaptor").send_lines([header_line(number) for number in range(3)])
+        sent(daemon, 1)
+        yield daemon
+
+
+def sent(daemon: Daemon, times: int) -> None:
+    """Wait until so many were taken, and that is on record."""
+    wait_for("the alert", lambda: daemon.metric("alerts_sent_total", "file") == times)
+
+
+def lines(daemon: Daemon) -> list[dict[str, object]]:
+    path = daemon.data / "alerts.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def bury(daemon: Daemon) -> None:
+    """Make dead letters of what was sent, as if the channel had refused it."""
+    with closing(sqlite3.connect(daemon.data / "gateway.sqlite", timeout=10)) as store, store:
+        store.execute("UPDATE outbox SET sent_at = NULL, dead_at = 1700000000, last_error = 'too_long: <b>'")
+
+
+def test_a_test_reaches_the_other_side_and_goes_on_record(breached: Daemon) -> None:
+    result = breached.as_("ana").cli("alerts", "test")
+    assert (result.returncode, result.stdout.startswith("file: taken; written to")) == (0, True)
+    alert = lines(breached)[-1]
+    assert (alert["event"], alert["incident"], alert["facts"], alert["by"]) == ("test", 0, None, "ana")
+    assert breached.actions("channel/file") == ["channel.tested"]
+    assert breached.as_("ana").cli("alerts", "test", "pager").returncode == 1
+
+
+def test_a_test_that_fails_says_why_and_does_not_make_the_gateway_unready(breached: Daemon) -> None:
+    file = breached.data / "alerts.jsonl"
+    file.rename(file.with_suffix(".kept"))
+    file.mkdir()
+    answer = breached.as_("olga").post("/api/v1/channels/file/test")
+    assert (answer.status, answer.json["taken"]) == (200, False)
+    assert "Is a directory" in answer.json["message"]
+    assert answer.json["remedy"]
+    assert breached.as_("olga").cli("alerts", "test", "file").returncode == 1
+    ready = breached.stranger().get("/readyz")
+    assert ready.status == 200
+    (part,) = [part for part in ready.json["parts"] if part["part"] == "channel_file"]
+    assert (part["works"], part["needed"]) == (False, False)
+    (channel,) = breached.as_("adam").get("/api/v1/alerts").json["channels"]
+    assert (channel["works"], "Is a directory" in channel["trouble"]) == (False, True)
+
+
+def test_dead_letters_are_seen_and_sent_anew_with_the_same_id(breached: Daemon) -> None:
+    bury(breached)
+    assert breached.metric("alerts_dead", "file") == 1
+    listed = breached.as_("adam").cli("alerts", "--json")
+    (alert,) = json.loads(listed.stdout)["alerts"]
+    assert (alert["state"], alert["last_error"], alert["incident_id"]) == ("dead", "too_long: <b>", 1)
+    assert breached.as_("adam").cli("alerts", "resend", str(alert["id"])).returncode == 5
+    assert breached.as_("ana").cli("alerts", "resend", str(alert["id"])).returncode == 0
+    sent(breached, 2)
+    first, second = lines(breached)
+    assert first == second
+    assert first["id"] == alert["alert_id"]
+    assert breached.actions("incident/1")[-1] == "alert.resent"
+    again = breached.as_("ana").cli("alerts", "resend", str(alert["id"]))
+    assert (again.returncode, "alert_not_dead" in again.stderr) == (1, True)
+    bury(breached)
+    assert "1 dead letter will" in breached.as_("olga").cli("alerts", "resend", "--channel", "file").stderr
+    sent(breached, 3)
+    assert len(lines(breached)) == 3
+
+
+def test_the_log_and_the_file_of_alerts_can_be_read_by_their_owner_and_group_alone(breached: Daemon) -> None:
+    assert stat.S_IMODE((breached.data / "alerts.jsonl").stat().st_mode) & 0o007 == 0
+
+
+@needs_chromium
+def test_the_page_shows_the_channels_and_sends_anew(browser: Browser, breached: Daemon) -> None:
+    with opened(browser, breached.url) as page:
+        sign_in(page, "olga")
+        page.goto("/alerts")
+        assert_accessible(page)
+        expect(page.get_by_text("There are no dead letters.")).to_be_visible()
+        page.get_by_role("button", name="Send a test to file").click()
+        expect(page.get_by_role("status")).to_contain_text("The test of file was taken")
+        bury(breached)
+        page.goto("/alerts")
+        assert_accessible(page)
+        expect(page.get_by_text("too_long: <b>")).to_be_visible()
+        page.set_viewport_size({"width": WIDTH, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        page.get_by_role("button", name="Send anew alert").click()
+        expect(page.get_by_role("status")).to_contain_text("will be sent to file anew")
+        wait_for("the alert again", lambda: len(lines(breached)) == 3)
+
+
+@needs_chromium
+def test_the_page_says_what_is_wrong_with_a_channel(browser: Browser, breached: Daemon) -> None:
+    file = breached.data / "alerts.jsonl"
+    file.unlink()
+    file.mkdir()
+    with opened(browser, breached.url) as page:
+        sign_in(page, "ana")
+        page.goto("/alerts")
+        page.get_by_role("button", name="Send a test to file").click()
+        expect(page.get_by_role("alert")).to_contain_text("The test of file was not taken")
+        assert_accessible(page)
+        expect(page.get_by_text("in trouble")).to_be_visible()
+    with opened(browser, breached.url) as page:
+        sign_in(page, "adam")
+        page.goto("/alerts")
+        expect(page.get_by_role("button", name="Send a test")).to_have_count(0)

@@ -1,0 +1,61 @@
+"""Breaches of one User ID within a time are one group; people split and merge, and nothing is lost."""
+
+import pytest
+
+from gateway.errors import Conflict, InvalidInput
+from gateway.store.database import Database
+from tests.support.incident_work import ADAM, ANA, NOW, Office, queue_facts
+from tests.support.rows import ANN, BOB
+
+
+async def members(office: Office, number: int) -> set[int]:
+    found = await office.incidents.get(ADAM, number, 0)
+    return {number} | {member.id for member in found.work.group}
+
+
+async def test_breaches_of_one_user_within_the_time_are_one_group(database: Database) -> None:
+    office = await Office(database).staffed()
+    first = await office.breach()
+    near = await office.breach(NOW + 3600)
+    chained = await office.breach(NOW + 7200)
+    other_user = await office.breach(NOW, BOB)
+    later = await office.breach(NOW + 7200 + 3601)
+    condition = await office.open(queue_facts(), "full", NOW, ANN)
+    assert await members(office, first.id) == {first.id, near.id, chained.id}
+    for alone in (other_user, later, condition):
+        assert await members(office, alone.id) == {alone.id}
+    for each in (first, near, chained):
+        steps = (await office.incidents.get(ADAM, each.id, 0)).work.steps
+        assert [step.action for step in steps] == ["incident.opened", "incident.grouped"]
+    grouped = [record for record in await office.records() if record["action"] == "incident.grouped"]
+    assert [record["detail"]["with"] for record in grouped] == [first.id, near.id]
+    assert [alert.event for alert in await office.alerts("file")] == ["opened"] * 6, "nobody is told twice"
+
+
+async def test_one_is_taken_out_and_put_into_another_group_and_keeps_its_history(database: Database) -> None:
+    office = await Office(database).staffed()
+    first, second = await office.breach(), await office.breach()
+    third, fourth = await office.breach(user=BOB), await office.breach(user=BOB)
+    await office.marking.split(ANA, second.id, "another cause")
+    assert await members(office, first.id) == {first.id}
+    with pytest.raises(Conflict, match="in no group"):
+        await office.marking.split(ANA, second.id, "again")
+    await office.marking.merge(ANA, third.id, second.id, "one cause")
+    assert await members(office, second.id) == {second.id, third.id, fourth.id}, "its group comes with it"
+    with pytest.raises(Conflict, match="already"):
+        await office.marking.merge(ANA, second.id, fourth.id, "again")
+    actions = [record["action"] for record in await office.records(f"incident/{second.id}")]
+    assert actions == ["incident.opened", "incident.grouped", "incident.split", "incident.merged"]
+    whats = [step.what for step in (await office.incidents.get(ADAM, second.id, 0)).work.steps]
+    assert whats[1:] == [
+        f"put into group 1 with incident {first.id}",
+        "taken out of group 1",
+        f"put into group 3 with incident {third.id}",
+    ]
+
+
+async def test_an_incident_is_no_group_by_itself(sqlite: Database) -> None:
+    office = await Office(sqlite).staffed()
+    first = await office.breach()
+    with pytest.raises(InvalidInput):
+        await office.marking.merge(ANA, first.id, first.id, "x")

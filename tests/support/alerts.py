@@ -1,0 +1,103 @@
+"""Alerts to send: one of each sort, with text that is hard to escape."""
+
+from typing import Final
+
+import msgspec
+
+from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, SetBy, SourceSilent, ThresholdFacts
+from gateway.alerts.message import Alert, RecordFacts, alert_id
+
+HARD: Final = 'a "quoted" \\ back, [a]=b | pipe\nnext line = €, ü'
+"""What RFC 5424, CEF and JSON each have to escape."""
+
+SET_BY: Final = SetBy(
+    file_id=3,
+    file_name="ADT_2026-12.csv",
+    file_sha256="ab" * 32,
+    line=2,
+    submitted_by="erin",
+    approved_by="anna",
+    in_force_at="2026-12-01T00:00:00Z",
+    in_force_record=17,
+)
+THRESHOLD: Final = ThresholdFacts(
+    user_id="90-B3-D5-1F-30-01-00-00",
+    communication="SPC",
+    service="7.2",
+    service_name="Set Device Configuration",
+    period="PT1H",
+    alignment="rolling",
+    warning=80,
+    quarantine=100,
+    is_exception=False,
+    set_by=SET_BY,
+)
+BREACH: Final = BreachFacts(
+    level="quarantine",
+    limit=100,
+    count=125,
+    window_from="2026-12-01T09:00:00Z",
+    window_to="2026-12-01T10:00:00Z",
+    opened_at="2026-12-01T09:59:58Z",
+    threshold=THRESHOLD,
+    first_request_id="90-B3-D5-1F-30-01-00-00:00-11-22-33-44-55-66-77:42",
+    supersedes=None,
+)
+FORECAST: Final = ForecastFacts(
+    level="quarantine",
+    limit=100,
+    count=70,
+    raised_at="2026-12-01T09:30:00Z",
+    expected_at="2026-12-01T09:45:00Z",
+    earliest_at="2026-12-01T09:40:00Z",
+    latest_at="2026-12-01T09:55:00Z",
+    threshold=THRESHOLD,
+)
+SILENT: Final = SourceSilent(
+    level="warning",
+    subject="adaptor-1",
+    since="2026-12-01T09:00:00Z",
+    until="2026-12-01T09:30:00Z",
+    occurrences=2,
+    detail="adaptor-1 brought nothing for 900 s",
+    figures={"silent_seconds": 900},
+)
+
+
+def an_alert(number: int = 7, facts: Facts | None = BREACH, title: str = HARD) -> Alert:
+    """Return the alert with which incident *number* opens."""
+    return Alert(
+        id=alert_id("main", number, "opened"),
+        instance="main",
+        event="opened",
+        incident=number,
+        title=title,
+        at="2026-12-01T10:00:00.123Z",
+        facts=facts,
+        record=RecordFacts(41, "cd" * 32),
+        opened_at="2026-12-01T09:59:58.000Z",
+        user_id="90-B3-D5-1F-30-01-00-00",
+        marking="confidential",
+        assigned_to="ana",
+        ticket="INC-12",
+        reason="seen = true",
+    )
+
+
+def heartbeat() -> Alert:
+    """Return a heartbeat."""
+    return Alert(
+        id="main/heartbeat/1",
+        instance="main",
+        event="heartbeat",
+        incident=0,
+        title="Nothing is wrong",
+        at="2026-12-01T10:00:00.000Z",
+        facts=None,
+        record=None,
+    )
+
+
+def encoded(number: int = 7, title: str = HARD) -> bytes:
+    """Return the alert with which incident *number* opens, as the outbox holds it."""
+    return msgspec.json.encode(an_alert(number, title=title))
