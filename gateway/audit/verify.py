@@ -47,8 +47,8 @@ def verify_chain(
     records: Iterable[AuditRecord],
     anchors: Mapping[int, str] | None = None,
     after: Place = START,
-    people: TwoPeople | None = None,
     *,
+    people: TwoPeople | None = None,
     may_be_withheld: bool = False,
 ) -> ChainVerdict:
     """Verify *records* in the order given; they follow *after*, without it they are the whole chain.

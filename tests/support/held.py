@@ -11,6 +11,7 @@ from gateway.operations.files import Files
 from gateway.operations.rules import FileRules, Rulebook
 from gateway.store.database import Database, inserted_id
 from gateway.store.dcc_schema import dcc_alerts, quarantined
+from gateway.store.people import find_person, insert_person
 from tests.support.adt import PROFILE, PROFILE_TEXT, ROOT, USERS
 from thresholds.catalogue import load_catalogue
 
@@ -30,8 +31,11 @@ def request_id(number: int) -> str:
 async def hold(
     database: Database, count: int, event_ref: str = "77", first: int = 1, at: int = 1000
 ) -> list[int]:
-    """Let the DCC hold *count* requests since *at* (seconds); return their numbers."""
+    """Let the DCC hold *count* requests since *at* (seconds); return their numbers. Whoever decides is on record."""
     async with database.write() as connection:
+        for person in (ANALYST, OTHER_ANALYST, APPROVER):
+            if await find_person(connection, person.name) is None:
+                await insert_person(connection, person.name, tuple(person.roles), 0)
         alert = {
             "received_at_ms": at * 1000,
             "source": "http",

@@ -5,8 +5,10 @@ from typing import Final
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.audit.signed_file import FileKind
 from gateway.errors import Conflict, InvalidInput, NotFound
 from gateway.operations.passkeys import LABEL_LENGTH, Passkeys
+from gateway.store.adt_files import StoredFile
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.visit import Visit
@@ -85,15 +87,22 @@ async def _approval(visit: Visit, *faults: Fault) -> web.Response:
         faults=faults,
         file=file,
         asked=asked,
-        in_force=(await visit.services.reviews.read(visit.person, number)).in_force,
+        in_force=await _in_force(visit, file),
     )
+
+
+async def _in_force(visit: Visit, file: StoredFile) -> int:
+    """Return what an approval of thresholds was seen beside; 0 for a file that sets none."""
+    if file.kind is not FileKind.ADT:
+        return 0
+    return (await visit.services.reviews.read(visit.person, file.id)).in_force
 
 
 async def approve(visit: Visit) -> web.StreamResponse:
     """Approve a file with the passkey that answered; it is signed and delivered at once where that can be done."""
     number, form = path_number(visit.request), visit.form
     seen = form.raw("in_force")
-    if seen and seen != str((await visit.services.reviews.read(visit.person, number)).in_force):
+    if seen and seen != str(await _in_force(visit, await visit.services.files.get(visit.person, number))):
         fault = (
             "What is in force has changed since you looked. Look at the difference on the file's page again"
         )
