@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from gateway.delivery.folder import FolderWay
-from gateway.delivery.sftp import SftpWay
 from gateway.delivery.way import Way
 from gateway.delivery_settings import Delivery
 
@@ -13,5 +12,7 @@ def open_way(settings: Delivery, folder: Path) -> Way | None:
     if settings.channel == "by_hand":
         return None
     if settings.channel == "sftp" and settings.sftp is not None:
+        from gateway.delivery.sftp import SftpWay  # its library costs a fifth of a start
+
         return SftpWay(settings.sftp)
     return FolderWay(folder)
