@@ -26,3 +26,18 @@ async def test_a_group_that_another_analyst_moves_leaves_the_classified_member_w
     assert (after.version, after.group_id) == (before.version, before.group_id)
     group = (await office.incidents.get(ZOE, other.id, 0)).work.group
     assert [member.id for member in group] == [first.id]
+
+
+async def test_the_chain_is_not_searched_for_what_was_done_and_by_whom(database: Database) -> None:
+    """A record that is found by its action or actor tells both, though its bytes are withheld."""
+    office, incident = await classified(database)
+    other = await office.open(queue_facts(), "full")
+    await office.papers.note(ANA, other.id, "seen")
+    for wanted in (RecordFilter(action="incident.noted"), RecordFilter(actor="ana")):
+        found = await office.audit.find(ADAM, wanted, 1)
+        assert [b'"incident/2"' in record.body for record in found] == [True]
+        found = await office.audit.find(ADAM, wanted, 10)
+        assert all(record.body for record in found)
+        assert any(b"incident/1" in record.body for record in await office.audit.find(ZOE, wanted, 10))
+    everything = await office.audit.find(ADAM, RecordFilter(incident.subject), 10)
+    assert [bool(record.body) for record in everything] == [False] * 3, "that there are records, everybody sees"
