@@ -41,3 +41,29 @@ async def test_the_chain_is_not_searched_for_what_was_done_and_by_whom(database:
         assert any(b"incident/1" in record.body for record in await office.audit.find(ZOE, wanted, 10))
     everything = await office.audit.find(ADAM, RecordFilter(incident.subject), 10)
     assert [bool(record.body) for record in everything] == [False] * 3, "that there are records, everybody sees"
+
+
+async def test_a_look_at_an_attachment_does_not_tell_its_hash(database: Database) -> None:
+    """Everybody reads records of looks; whoever has a file elsewhere must not learn that it is evidence here."""
+    office, incident = await classified(database)
+    content = b"a memorandum that many have"
+    sha256 = hashlib.sha256(content).hexdigest()
+    added = await office.papers.attach(ANA, incident.id, "memo.txt", content)
+    assert (await office.papers.take(ZOE, incident.id, sha256)).content == content
+    assert await looks(office) == [("zoe", f"attachment {added.id}")]
+    assert not any(sha256.encode() in record.body for record in await office.audit.page(ADAM, 0, 100))
+
+
+async def test_a_refusal_to_reopen_does_not_tell_what_a_classified_incident_is_about(
+    database: Database,
+) -> None:
+    office = await Office(database).staffed()
+    closed = await office.open(queue_facts(), "full", subject_key="queue")
+    await office.work.close(ANA, closed.id, "over", IncidentState.CONFIRMED)
+    secret = await office.open(queue_facts(), "full", NOW, subject_key="queue")
+    await office.marking.mark(ANA, secret.id, "classified", [], SECRET)
+    with pytest.raises(Conflict) as told:
+        await office.work.reopen(ZOE, closed.id, "again")
+    assert str(secret.id) not in told.value.message + told.value.remedy
+    with pytest.raises(Conflict, match=f"incident {secret.id} is open"):
+        await office.work.reopen(ANA, closed.id, "again")
