@@ -12,6 +12,7 @@ from gateway.store.adt_files import FileState, StoredFile, get_file
 from gateway.store.dcc_schema import quarantined
 from gateway.store.decision_rows import DECIDED, DELETED, ENDED, HELD, RELEASED
 from gateway.store.decision_schema import decision_rows, decisions
+from gateway.store.incident_work import is_classified, unless_classified
 from gateway.store.schema import adt_files
 
 AT_ONCE: Final = 500
@@ -44,6 +45,8 @@ class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             quarantined.c.breach: self.breach,
         }
         found = [column == value for column, value in columns.items() if value]
+        if self.incident:
+            found.append(~is_classified(quarantined.c.incident_id))  # what is hidden is not found either
         if self.numbers:
             found.append(quarantined.c.id.in_(self.numbers))
         return and_(quarantined.c.id > 0, *found)
@@ -104,7 +107,10 @@ class StoredDecision(msgspec.Struct, frozen=True):
         return ENDED if self.ended_at is not None else str(self.file.state)
 
 
-_HELD_COLUMNS: Final = tuple(quarantined.c[name] for name in HeldRequest.__struct_fields__)
+_HELD_COLUMNS: Final = tuple(
+    unless_classified(quarantined.c.incident_id) if name == "incident_id" else quarantined.c[name]
+    for name in HeldRequest.__struct_fields__
+)
 _OWN: Final = ("line", "quarantined_id", "user_id", "event_ref", "request_id")
 _ENDED: Final = ("ended_at", "ended_how", "ended_by", "ended_reason")
 _OTHER: Final = ("received_at_ms", "service_reference_variant", "breach", "answer_code")

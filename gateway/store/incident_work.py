@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Table, delete, exists, insert, select
+from sqlalchemy import Column, ColumnElement, Label, Table, case, delete, exists, insert, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import inserted_id
@@ -23,6 +23,16 @@ CLASSIFIED: Final = "classified"
 
 not_classified: Final = incidents.c.marking != CLASSIFIED
 """The condition of an incident whose facts everybody may see who may see incidents."""
+
+
+def unless_classified(number: Column[Any]) -> Label[int | None]:
+    """Return a column with the number of an incident, null where that is classified: a link tells what it is about."""
+    return case((is_classified(number), null()), else_=number).label(number.name)
+
+
+def is_classified(number: Column[Any]) -> ColumnElement[bool]:
+    """Hold where a column has the number of a classified incident."""
+    return number.in_(select(incidents.c.id).where(incidents.c.marking == CLASSIFIED))
 
 
 class Step(msgspec.Struct, frozen=True):
