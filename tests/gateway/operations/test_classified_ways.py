@@ -6,11 +6,13 @@ import pytest
 
 from gateway.errors import Conflict
 from gateway.life import IncidentState
+from gateway.operations.silences import NewSilence, Silences
 from gateway.store.audit_search import RecordFilter
 from gateway.store.database import Database
+from gateway.store.silences import Scope
 from tests.gateway.operations.test_classified import SECRET, classified, looks
-from tests.support.incident_work import ADAM, ANA, NOW, ZOE, Office, queue_facts
-from tests.support.rows import BOB
+from tests.support.incident_work import ADAM, ANA, NOW, OLGA, ZOE, Office, queue_facts
+from tests.support.rows import ANN, BOB
 
 
 async def test_a_group_that_another_analyst_moves_leaves_the_classified_member_where_it_is(
@@ -67,3 +69,15 @@ async def test_a_refusal_to_reopen_does_not_tell_what_a_classified_incident_is_a
     assert str(secret.id) not in told.value.message + told.value.remedy
     with pytest.raises(Conflict, match=f"incident {secret.id} is open"):
         await office.work.reopen(ANA, closed.id, "again")
+
+
+async def test_a_silence_does_not_tell_which_classified_incident_it_muted(database: Database) -> None:
+    """What a silence is about (a User ID, a class) is what the incident is about."""
+    office = await Office(database).staffed()
+    silences = Silences(database, office.candidates, office.clock)
+    made = await silences.create(OLGA, NewSilence("x", int(NOW) + 600, scope=Scope(user_id=ANN)))
+    open_, secret = await office.breach(), await office.breach()
+    await office.marking.mark(ANA, secret.id, "classified", [], SECRET)
+    row, muted = await silences.one(ADAM, made.id, 10)
+    assert [each.incident_id for each in muted] == [open_.id]
+    assert (row.muted, row.withheld) == (3, 2), "that something was muted nobody hides"
