@@ -221,6 +221,10 @@ class Candidates:
         await self._put(connection, closed, change, "closed", detail, now)
         return closed
 
+    async def withhold(self, connection: AsyncConnection) -> None:
+        """Take the facts of what is classified now out of all that was not sent by channels that may not carry them."""
+        await self._telling.withhold_all(connection)
+
     async def change(
         self, connection: AsyncConnection, incident: StoredIncident, change: Change, now: float
     ) -> StoredIncident:

@@ -16,7 +16,7 @@ from gateway.store.incident_schema import (
     incident_notifications,
     incident_steps,
 )
-from gateway.store.schema import incidents
+from gateway.store.schema import incidents, outbox
 
 CLASSIFIED: Final = "classified"
 """The marking of an incident that its named nominees alone may see."""
@@ -185,6 +185,13 @@ async def classified_numbers(connection: AsyncConnection, person: str) -> dict[i
     )
     rows = await connection.execute(select(incidents.c.id, named).where(incidents.c.marking == CLASSIFIED))
     return {row[0]: bool(row[1]) for row in rows}
+
+
+async def unsent_classified(connection: AsyncConnection) -> list[int]:
+    """Return the classified incidents of which a channel has yet to take something, dead letters too."""
+    unsent = select(outbox.c.incident_id).where(outbox.c.sent_at.is_(None))
+    which = incidents.c.marking == CLASSIFIED, incidents.c.id.in_(unsent)
+    return list((await connection.execute(select(incidents.c.id).where(*which))).scalars())
 
 
 async def new_group(connection: AsyncConnection, now: int) -> int:
