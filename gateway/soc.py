@@ -55,7 +55,9 @@ class Soc:
         )
         self.conditions = Conditions(database, self.candidates, clock)
         heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
-        self.alert_desk = AlertDesk(settings.instance, self.lines, heartbeats, database, self.candidates, clock)
+        self.alert_desk = AlertDesk(
+            settings.instance, self.lines, heartbeats, database, self.candidates, clock
+        )
         self._beats: list[ChannelBeats] = []
         self._heartbeats = heartbeats
         self.silences = Silences(database, self.candidates, clock)

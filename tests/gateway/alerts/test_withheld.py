@@ -53,7 +53,9 @@ async def test_what_was_written_for_a_channel_that_was_not_set_is_held_back_too(
     assert [without_facts(alert) for alert in await office.alerts("gone")] == [True]
 
 
-async def test_what_another_version_wrote_neither_hinders_the_marking_nor_goes_out(database: Database) -> None:
+async def test_what_another_version_wrote_neither_hinders_the_marking_nor_goes_out(
+    database: Database,
+) -> None:
     office = await Office(database).staffed()
     incident = await office.breach()
     async with database.write() as connection:

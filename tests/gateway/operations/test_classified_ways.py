@@ -42,7 +42,9 @@ async def test_the_chain_is_not_searched_for_what_was_done_and_by_whom(database:
         assert all(record.body for record in found)
         assert any(b"incident/1" in record.body for record in await office.audit.find(ZOE, wanted, 10))
     everything = await office.audit.find(ADAM, RecordFilter(incident.subject), 10)
-    assert [bool(record.body) for record in everything] == [False] * 3, "that there are records, everybody sees"
+    assert [bool(record.body) for record in everything] == [False] * 3, (
+        "that there are records, everybody sees"
+    )
 
 
 async def test_a_look_at_an_attachment_does_not_tell_its_hash(database: Database) -> None:
