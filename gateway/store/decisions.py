@@ -1,7 +1,7 @@
 """Decisions on quarantined requests as kept: which requests, why, and how each ended."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
@@ -22,17 +22,25 @@ OPEN: Final = (HELD, DECIDED, RELEASED, DELETED)
 """States of requests that were not seen to have ended."""
 
 
+MOST_NUMBERS: Final = 10_000
+"""Requests that a decision names by their numbers at the most."""
+
+Text = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+"""What a database takes: a body that says anything else is malformed."""
+
+
 class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which held requests a decision is about: all that match every condition that is given."""
 
-    event_ref: str = ""
-    user_id: str = ""
-    service: str = ""
+    event_ref: Text = ""
+    user_id: Text = ""
+    service: Text = ""
     """Service reference variant."""
-    incident: int = 0
-    breach: str = ""
+    incident: Number = 0
+    breach: Text = ""
     """Kind: `user_threshold`, `dcc_threshold` or `attribute_limits`."""
-    numbers: tuple[int, ...] = ()
+    numbers: Annotated[tuple[Number, ...], msgspec.Meta(max_length=MOST_NUMBERS)] = ()
     """Numbers of requests."""
 
     def condition(self) -> ColumnElement[bool]:
