@@ -42,7 +42,9 @@ class AuditSearch:
                 async with self._database.read() as connection:
                     found = await search_records(connection, wanted, limit, before)
                 permitted = await permitted_records(self._database, person, found, self._clock, whole=False)
-                shown += [each for each in permitted if each.body or not (wanted.action or wanted.actor)]
+                shown += [
+                    each for each in permitted if not each.withheld or not (wanted.action or wanted.actor)
+                ]
                 if len(found) < limit:
                     break
                 before = found[-1].number
@@ -59,7 +61,7 @@ class AuditSearch:
         return shown
 
     async def page(self, person: Person, after: int, limit: int) -> list[AuditRecord]:
-        """Return up to *limit* records after number *after*; `body` is empty where it is withheld."""
+        """Return up to *limit* records after number *after*, without the bytes of those that are withheld."""
         person.require(Action.READ_AUDIT)
         found = await read_records(self._database, after, limit)
         return await permitted_records(self._database, person, found, self._clock, whole=True)
@@ -69,10 +71,12 @@ class AuditSearch:
         after = 0
         while records := await self.page(person, after, PAGE):
             for record in records:
-                line = {
+                line: dict[str, object] = {
                     "number": record.number,
                     "body": record.body.decode(errors="replace"),
                     "hash": record.hash,
                 }
+                if record.withheld:
+                    line["withheld"] = True
                 yield msgspec.json.encode(line) + b"\n"
             after = records[-1].number

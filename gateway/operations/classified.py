@@ -141,4 +141,4 @@ async def permitted_records(
 def _withheld(records: Iterable[AuditRecord], numbers: list[int]) -> Iterable[AuditRecord]:
     for record in records:
         hidden = any(_about(record, number) for number in numbers)
-        yield AuditRecord(record.number, b"", record.hash) if hidden else record
+        yield AuditRecord(record.number, b"", record.hash, withheld=True) if hidden else record

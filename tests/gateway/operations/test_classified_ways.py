@@ -1,15 +1,22 @@
 """What is classified is not found by roundabout ways: groups, searches of the chain, looks, refusals."""
 
 import hashlib
+import json
 
 import pytest
+from sqlalchemy import update
 
+from gateway.audit.record import Entry
+from gateway.audit.verify import verify_chain
 from gateway.errors import Conflict
 from gateway.life import IncidentState
 from gateway.operations.silences import NewSilence, Silences
+from gateway.store.audit_log import append_record
 from gateway.store.audit_search import RecordFilter
 from gateway.store.database import Database
+from gateway.store.schema import audit_records
 from gateway.store.silences import Scope
+from gateway.web.console.records import shown_record
 from tests.gateway.operations.test_classified import SECRET, classified, looks
 from tests.support.incident_work import ADAM, ANA, NOW, OLGA, ZOE, Office, queue_facts
 from tests.support.rows import ANN, BOB
@@ -83,3 +90,23 @@ async def test_a_silence_does_not_tell_which_classified_incident_it_muted(databa
     row, muted = await silences.one(ADAM, made.id, 10)
     assert [each.incident_id for each in muted] == [open_.id]
     assert (row.muted, row.withheld) == (3, 2), "that something was muted nobody hides"
+
+
+async def test_a_record_whose_bytes_were_taken_out_of_the_store_is_no_withheld_one(
+    database: Database,
+) -> None:
+    """A signature that nobody approved cannot hide behind what is withheld: incidents alone are."""
+    office, incident = await classified(database)
+    async with database.write() as connection:
+        entry = Entry("system", "adt_file.signed", "adt-file/1", {"sha256": "0" * 64})
+        signed = await append_record(connection, entry, NOW)
+        where = audit_records.c.number == signed.number
+        await connection.execute(update(audit_records).where(where).values(body=b""))
+    seen = await office.audit.page(ADAM, 0, 100)
+    assert [record.number for record in seen if record.withheld] == [1, 2, 3]
+    verdict = verify_chain(seen, may_be_withheld=True)
+    assert (verdict.intact, verdict.wrong_number) == (False, signed.number)
+    assert not shown_record(seen[-1], ADAM).withheld, "no page says that it is about an incident"
+    lines = [json.loads(line) async for line in office.audit.export(ADAM)]
+    assert [line["number"] for line in lines if line.get("withheld")] == [1, 2, 3]
+    assert incident.record == 1
