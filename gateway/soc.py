@@ -34,6 +34,7 @@ class Soc:
         live: Live,
         clock: Clock,
     ) -> None:
+        self._database = database
         alerts = settings.alerts
         opened = open_channels(alerts, broker, settings.instance, database)
         self._own_work = {
@@ -54,12 +55,20 @@ class Soc:
         )
         self.conditions = Conditions(database, self.candidates, clock)
         heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
-        self.alert_desk = AlertDesk(settings.instance, self.lines, heartbeats, database, self.ring, clock)
+        self.alert_desk = AlertDesk(
+            settings.instance, self.lines, heartbeats, database, self.candidates, clock
+        )
         self._beats: list[ChannelBeats] = []
         self._heartbeats = heartbeats
         self.silences = Silences(database, self.candidates, clock)
         self.incidents = Incidents(database, clock)
         self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
+
+    async def recover(self) -> None:
+        """Look at what was not sent by the settings of now: a channel may carry less than it might."""
+        async with self._database.write() as connection:
+            await self.candidates.withhold(connection)
+        await self.conditions.recover()
 
     def ring(self) -> None:
         """Say to every channel that the outbox has something new."""

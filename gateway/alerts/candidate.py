@@ -116,8 +116,11 @@ class Candidates:
             msg = f"candidate incident {earlier.id} {what}"
             raise Conflict("incident_not_closed", msg, "Work on the one that is open.")
         if earlier.subject_key and (other := await find_open(connection, earlier.kind, earlier.subject_key)):
-            msg = f"candidate incident {other.id} is open for the same subject"
-            raise Conflict("incident_open_already", msg, f"Work on incident {other.id}.")
+            hidden = other.marking == CLASSIFIED and by not in await nominees_of(connection, other.id)
+            which = "one that is classified" if hidden else f"candidate incident {other.id}"
+            msg = f"{which} is open for the same subject"
+            remedy = "Ask its nominees." if hidden else f"Work on incident {other.id}."
+            raise Conflict("incident_open_already", msg, remedy)
         facts: Facts = decode_facts(earlier.detail)
         candidate = Candidate(facts, earlier.title, now, earlier.user_id, earlier.subject_key, earlier)
         change = Change(by, "incident.opened", f"reopened incident {earlier.id}", reason)
@@ -217,6 +220,10 @@ class Candidates:
         change = Change(by, "incident.closed", "closed", reason)
         await self._put(connection, closed, change, "closed", detail, now)
         return closed
+
+    async def withhold(self, connection: AsyncConnection) -> None:
+        """Take the facts of what is classified now out of all that was not sent by channels that may not carry them."""
+        await self._telling.withhold_all(connection)
 
     async def change(
         self, connection: AsyncConnection, incident: StoredIncident, change: Change, now: float

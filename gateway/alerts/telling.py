@@ -12,8 +12,8 @@ from gateway.audit.record import AuditRecord
 from gateway.clock import to_text
 from gateway.live import IncidentEvent, Live
 from gateway.store.database import after_commit
-from gateway.store.incident_work import CLASSIFIED
-from gateway.store.incidents import StoredIncident
+from gateway.store.incident_work import CLASSIFIED, unsent_classified
+from gateway.store.incidents import StoredIncident, get_incident
 from gateway.store.outbox import put_alert, replace_waiting
 
 
@@ -79,6 +79,10 @@ class Telling:
             ticket=incident.ticket or "",
         )
 
+    def _unread(self, incident: StoredIncident) -> Alert:
+        identity, opened = alert_id(self._instance, incident.id, "updated"), to_text(incident.opened_at)
+        return Alert(identity, self._instance, "updated", incident.id, "", opened, None, None)
+
     async def _put(self, connection: AsyncConnection, alert: Alert, note: str, now: float) -> None:
         """Write it for each channel; one that is not cleared gets no classified facts."""
         if note:
@@ -87,10 +91,22 @@ class Telling:
         await put_alert(connection, self._cleared, alert.incident, encode(alert), int(now))
         await put_alert(connection, self._others, alert.incident, encode(others), int(now))
 
+    async def withhold_all(self, connection: AsyncConnection) -> None:
+        """Do so for every classified incident.
+
+        Which channels are cleared is a setting: what was written for one that was, or that was not set, is looked at anew.
+        """
+        for number in await unsent_classified(connection):
+            await self.withhold(connection, await get_incident(connection, number))
+
     async def withhold(self, connection: AsyncConnection, incident: StoredIncident) -> None:
-        """Take the facts out of alerts that still wait for channels that are not cleared."""
+        """Take the facts out of alerts of a classified incident that were not sent by channels that are not cleared."""
 
         def without_facts(message: bytes) -> bytes:
-            return encode(notice(msgspec.structs.replace(decode(message), marking=incident.marking)))
+            try:
+                alert = decode(message)
+            except msgspec.DecodeError:  # another version wrote it: nothing of it goes out
+                alert = self._unread(incident)
+            return encode(notice(msgspec.structs.replace(alert, marking=incident.marking)))
 
-        await replace_waiting(connection, self._others, incident.id, without_facts)
+        await replace_waiting(connection, self._cleared, incident.id, without_facts)

@@ -49,6 +49,8 @@ class AuditRecord(msgspec.Struct, frozen=True):
     """Canonical JSON (RFC 8785) of a `Content`."""
     hash: str
     """SHA-256 in hexadecimal of `DOMAIN` + `body`."""
+    withheld: bool = False
+    """Whether `body` is empty because whoever reads this may not see it; an empty one in the store was changed."""
 
 
 def record_hash(body: bytes) -> str:

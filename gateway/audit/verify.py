@@ -67,7 +67,7 @@ def verify_chain(
     for record in records:
         read += 1
         anchor = wanted.pop(number + 1, None)
-        if may_be_withheld and record.body == b"":
+        if may_be_withheld and record.withheld:
             withheld += 1
             reason = _fault_of_withheld(record, number + 1, anchor)
         else:
@@ -116,6 +116,8 @@ def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, 
 
 def _fault_of_withheld(record: AuditRecord, number: int, anchor: str | None) -> str:
     """Return what is wrong with a record of which the hash alone is known, or nothing."""
+    if not _is_record(record) or record.body:
+        return f"record {number} is no record, nor one that is withheld"
     if record.number != number:
         return f"record {number} should follow, but number {record.number} was found"
     return _fault_of_anchor(record, number, anchor)

@@ -98,8 +98,8 @@ def _say(verdict: ChainVerdict, kept: Kept, faults: list[str]) -> None:
     )
     if verdict.withheld:
         print(
-            f"NOT VERIFIED: {verdict.withheld} records about classified incidents were withheld; "
-            "of them only the place in the chain is known"
+            f"NOT VERIFIED: {verdict.withheld} records were withheld, and nothing shows what they are about. The gateway "
+            "withholds those about classified incidents alone; whether these are, their nominees can verify"
         )
     for fault in faults:
         print(f"WRONG: {fault}")
@@ -131,7 +131,8 @@ def export(as_json: bool) -> None:
     """Print every audit record as one line of JSON, with or without --json, for verification elsewhere."""
     del as_json
     for record in ask(_download):
-        print_json({"number": record.number, "body": record.body.decode(), "hash": record.hash})
+        line = {"number": record.number, "body": record.body.decode(), "hash": record.hash}
+        print_json(line | ({"withheld": True} if record.withheld else {}))
 
 
 async def _download(client: Client) -> list[AuditRecord]:
@@ -145,13 +146,14 @@ async def _download(client: Client) -> list[AuditRecord]:
 
 
 def _record(item: dict[str, Any]) -> AuditRecord:
-    return AuditRecord(int(item["number"]), item["body"].encode(), item["hash"])
+    return AuditRecord(int(item["number"]), item["body"].encode(), item["hash"], bool(item.get("withheld")))
 
 
 class _Line(msgspec.Struct, frozen=True):
     number: int
     body: str
     hash: str
+    withheld: bool = False
 
 
 def _read_export(path: Path) -> Iterator[AuditRecord]:
@@ -171,7 +173,7 @@ def _read_export(path: Path) -> Iterator[AuditRecord]:
 def _exported(place: str, line: bytes) -> AuditRecord:
     try:
         found = msgspec.json.decode(line, type=_Line)
-        return AuditRecord(found.number, found.body.encode(), found.hash)
+        return AuditRecord(found.number, found.body.encode(), found.hash, found.withheld)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         msg = f"{place} is not an exported audit record"
         raise InvalidInput("export_malformed", msg, "Use the output of adt-gateway audit export.") from error

@@ -94,10 +94,11 @@ def dismiss(number: int, finding: str, reason: str, version: int | None, as_json
     help="What it was, where nobody has said so yet.",
 )
 @reason
+@version
 @as_json
-def close(number: int, finding: str | None, reason: str, as_json: bool) -> None:
+def close(number: int, finding: str | None, reason: str, version: int | None, as_json: bool) -> None:
     """Close incident NUMBER; what it was has to be said before, or with it."""
-    body = {"reason": reason, "finding": (finding or "").replace("-", "_")}
+    body = {"reason": reason, "finding": (finding or "").replace("-", "_"), "version": version}
     _do(number, "close", body, as_json, f"Candidate incident {number} is closed.")
 
 

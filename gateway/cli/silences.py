@@ -85,6 +85,8 @@ def show(number: int, as_json: bool) -> None:
             for each in found["muted"]
         ]
         table(["incident", "alert", "muted", "told after all"], rows)
+    if found["withheld"]:
+        talk(f"Not listed: {plural(found['withheld'], 'alert')} of classified incidents.")
 
 
 @silences.command()

@@ -1,12 +1,13 @@
 """What people do with alerts: see how each channel does, test it, and send dead letters anew."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
+from gateway.alerts.candidate import Candidates
 from gateway.alerts.line import Line, LineState, trouble
 from gateway.alerts.message import Alert, decode, encode
 from gateway.audit.record import Entry
@@ -86,14 +87,15 @@ class AlertDesk:
         lines: Sequence[Line],
         heartbeats: Mapping[str, int],
         database: Database,
-        ring: Callable[[], None],
+        candidates: Candidates,
         clock: Clock,
     ) -> None:
         self._instance = instance
         self._lines = {line.name: line for line in lines}
         self._heartbeats = heartbeats
         self._database = database
-        self._ring = ring
+        self._candidates = candidates
+        self._ring = candidates.ring
         self._clock = clock
 
     async def look(self, person: Person) -> list[ChannelLook]:
@@ -162,6 +164,7 @@ class AlertDesk:
         self, connection: AsyncConnection, person: Person, alerts: Sequence[ListedAlert]
     ) -> None:
         now = self._clock()
+        await self._candidates.withhold(connection)  # by the markings and the settings of now
         await revive(connection, [alert.id for alert in alerts], int(now))
         for alert in alerts:
             detail = {"channel": alert.channel, "alert": alert.id}

@@ -30,11 +30,25 @@ class AuditSearch:
     async def find(
         self, person: Person, wanted: RecordFilter, limit: int, before: int | None = None
     ) -> list[AuditRecord]:
-        """Return up to *limit* of the records that match, the newest first; only those below *before*."""
+        """Return up to *limit* of the records that match, the newest first; only those below *before*.
+
+        Where somebody asks for an action or a person, records that are withheld are not found: that one matches
+        would tell what was done, and by whom.
+        """
         person.require(Action.READ_AUDIT)
-        async with self._searching, self._database.read() as connection:
-            found = await search_records(connection, wanted, limit, before)
-        return await permitted_records(self._database, person, found, self._clock, whole=False)
+        shown: list[AuditRecord] = []
+        async with self._searching:
+            while len(shown) < limit:
+                async with self._database.read() as connection:
+                    found = await search_records(connection, wanted, limit, before)
+                permitted = await permitted_records(self._database, person, found, self._clock, whole=False)
+                shown += [
+                    each for each in permitted if not each.withheld or not (wanted.action or wanted.actor)
+                ]
+                if len(found) < limit:
+                    break
+                before = found[-1].number
+        return shown[:limit]
 
     async def get(self, person: Person, number: int) -> AuditRecord:
         """Return one record or raise `NotFound`."""
@@ -47,7 +61,7 @@ class AuditSearch:
         return shown
 
     async def page(self, person: Person, after: int, limit: int) -> list[AuditRecord]:
-        """Return up to *limit* records after number *after*; `body` is empty where it is withheld."""
+        """Return up to *limit* records after number *after*, without the bytes of those that are withheld."""
         person.require(Action.READ_AUDIT)
         found = await read_records(self._database, after, limit)
         return await permitted_records(self._database, person, found, self._clock, whole=True)
@@ -57,10 +71,12 @@ class AuditSearch:
         after = 0
         while records := await self.page(person, after, PAGE):
             for record in records:
-                line = {
+                line: dict[str, object] = {
                     "number": record.number,
                     "body": record.body.decode(errors="replace"),
                     "hash": record.hash,
                 }
+                if record.withheld:
+                    line["withheld"] = True
                 yield msgspec.json.encode(line) + b"\n"
             after = records[-1].number

@@ -17,6 +17,7 @@ from gateway.clock import Clock
 from gateway.errors import NotPermitted
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
+from gateway.store.incident_evidence import OtherIncident
 from gateway.store.incident_list import ListedIncident
 from gateway.store.incident_work import CLASSIFIED, Member, classified_numbers, nominees_of
 from gateway.store.incidents import StoredIncident, get_incident
@@ -30,7 +31,7 @@ _LOOK: Final = b'{"action":"' + LOOKED.encode() + b'"'
 _SUBJECT: Final = b',"subject":"incident/%d"}'
 """How canonical JSON of a record begins and ends: its keys stand in order."""
 
-Shown = TypeVar("Shown", ListedIncident, Member)
+Shown = TypeVar("Shown", ListedIncident, Member, OtherIncident)
 
 
 async def require_nominee(connection: AsyncConnection, person: Person, incident: StoredIncident) -> None:
@@ -75,7 +76,15 @@ def masked(row: Shown) -> Shown:
     """Return a row of a list without the facts of a classified incident: for everybody, who may look opens it."""
     if row.marking != CLASSIFIED:
         return row
-    hidden = {"level": "", "title": CLASSIFIED, "user_id": "", "closed_by": None, "superseded_by": None}
+    hidden = {
+        "level": "",
+        "title": CLASSIFIED,
+        "user_id": "",
+        "closed_by": None,
+        "superseded_by": None,
+        "group_id": None,
+        "detail": msgspec.Raw(b"null"),
+    }
     known = {name: value for name, value in hidden.items() if name in row.__struct_fields__}
     return msgspec.structs.replace(row, **known)
 
@@ -132,4 +141,4 @@ async def permitted_records(
 def _withheld(records: Iterable[AuditRecord], numbers: list[int]) -> Iterable[AuditRecord]:
     for record in records:
         hidden = any(_about(record, number) for number in numbers)
-        yield AuditRecord(record.number, b"", record.hash) if hidden else record
+        yield AuditRecord(record.number, b"", record.hash, withheld=True) if hidden else record

@@ -18,6 +18,8 @@ from gateway.store.incident_evidence import EpisodeDevice, devices_after, episod
 from gateway.store.incidents import get_incident
 from thresholds.instant import format_instant
 
+Row = Sequence[Any]
+
 AT_ONCE: Final = 5000
 """Requests in excess that are read at once for a download."""
 TABLES: Final = ("counts", "kinds", "incidents")
@@ -25,33 +27,43 @@ TABLES: Final = ("counts", "kinds", "incidents")
 
 
 def evidence_csv(evidence: Evidence, table: str) -> str:
-    """Return one of `TABLES`: the counts by the minute, the unusual kinds, or the other incidents of the time."""
-    return {"counts": _counts, "kinds": _kinds, "incidents": _incidents}[table](evidence)
+    """Return one of `TABLES`: the counts by the minute, the unusual kinds, or the other incidents of the time.
+
+    The marking of the incident, where it has one, stands in every row.
+    """
+    header, rows = {"counts": _counts, "kinds": _kinds, "incidents": _incidents}[table](evidence)
+    return _text(*_marked(evidence.incident.marking, header, rows))
 
 
-def _counts(evidence: Evidence) -> str:
+def _marked(marking: str, header: Row, rows: Iterable[Row]) -> tuple[Row, Iterable[Row]]:
+    """Return a table with the marking in the last column; as it is where there is none."""
+    if not marking:
+        return header, rows
+    return [*header, *(["Marking"] if header else [])], ([*row, marking] for row in rows)
+
+
+def _counts(evidence: Evidence) -> tuple[Row, Iterable[Row]]:
     counts = evidence.counts
     header = ["Until", "Count", "CountedInMinute", "WarningThreshold", "QuarantineThreshold"]
     rows = with_levels(counts.points, counts.held)
     points = ((row.point, row.warning, row.quarantine) for row in rows)
-    return _text(header, ([_time(p.second + 1), p.highest, p.arrivals, *levels] for p, *levels in points))
+    return header, ([_time(p.second + 1), p.highest, p.arrivals, *levels] for p, *levels in points)
 
 
-def _kinds(evidence: Evidence) -> str:
+def _kinds(evidence: Evidence) -> tuple[Row, Iterable[Row]]:
     header = ["Communication", "ServiceReferenceVariant", "HighestInOneMinute", "Minute", "Usual", "Counted"]
     rows = evidence.unusual.kinds
-    return _text(
-        header, ([k.communication, k.service, k.highest, _time(k.minute), k.usual, k.counted] for k in rows)
-    )
+    found = ([k.communication, k.service, k.highest, _time(k.minute), k.usual, k.counted] for k in rows)
+    return header, found
 
 
-def _incidents(evidence: Evidence) -> str:
+def _incidents(evidence: Evidence) -> tuple[Row, Iterable[Row]]:
     header = ["Incident", "Kind", "Level", "UserID", "OpenedAt", "ClosedAt", "Title"]
     rows = (
         [i.id, i.kind, i.level, i.user_id, _time(i.opened_at), _time(i.closed_at), i.title]
         for i in evidence.unusual.incidents
     )
-    return _text(header, rows)
+    return header, rows
 
 
 def _time(second: int | None) -> str:
@@ -76,9 +88,10 @@ async def devices_csv(
     and `NotPermitted` at any where the incident is classified for others.
     """
     person.require(Action.READ_MONITORING)
-    async with looking(database, person, incident_id, "devices.csv", clock) as (connection, _):
+    async with looking(database, person, incident_id, "devices.csv", clock) as (connection, incident):
         names = await episode_names(connection, incident_id)
-    yield b"Device,Requests,Level,EpisodeFrom\r\n"
+    header, _ = _marked(incident.marking, ["Device", "Requests", "Level", "EpisodeFrom"], [])
+    yield _text(header, []).encode()
     after: ExcessPlace | None = None
     last: list[EpisodeDevice] = []
     while True:
@@ -90,9 +103,9 @@ async def devices_csv(
         *ready, end = joined(last, found)
         last = [end]  # it may go on
         if ready:
-            yield _devices(ready, names)
+            yield _devices(ready, names, incident.marking)
     if last:
-        yield _devices(last, names)
+        yield _devices(last, names, incident.marking)
 
 
 def joined(last: Sequence[EpisodeDevice], found: Sequence[EpisodeDevice]) -> list[EpisodeDevice]:
@@ -103,8 +116,7 @@ def joined(last: Sequence[EpisodeDevice], found: Sequence[EpisodeDevice]) -> lis
     return [*last, *found]
 
 
-def _devices(rows: Sequence[EpisodeDevice], names: Mapping[int, tuple[str, int]]) -> bytes:
+def _devices(rows: Sequence[EpisodeDevice], names: Mapping[int, tuple[str, int]], marking: str) -> bytes:
     named = ((row, *names.get(row.episode, ("", None))) for row in rows)
-    return _text(
-        [], ([row.device, row.requests, level, _time(opened)] for row, level, opened in named)
-    ).encode()
+    found = ([row.device, row.requests, level, _time(opened)] for row, level, opened in named)
+    return _text(*_marked(marking, [], found)).encode()

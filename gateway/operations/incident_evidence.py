@@ -24,7 +24,7 @@ from gateway.alerts.facts import (
 )
 from gateway.clock import Clock
 from gateway.errors import NotFound
-from gateway.operations.classified import looking
+from gateway.operations.classified import looking, masked
 from gateway.operations.evidence_time import EvidenceTime, evidence_time, key_of, seconds_of
 from gateway.operations.history import History
 from gateway.store import incidents as store
@@ -34,7 +34,6 @@ from gateway.store.counts import Stretch
 from gateway.store.database import Database
 from gateway.store.episodes import EpisodeRow, count_excess, episodes_of
 from gateway.store.incident_evidence import Devices, OtherIncident, devices_of, incidents_at
-from gateway.store.incident_work import CLASSIFIED
 from gateway.store.kind_counts import KindMinutes
 from gateway.store.past_thresholds import set_thresholds
 from thresholds.curve import MINUTE, Point, curve, first_minute
@@ -180,13 +179,7 @@ async def _beside(connection: AsyncConnection, incident_id: int, time: EvidenceT
     kinds = [kind_of(each) for each in CONDITIONS]
     since, until = time.beside_since, time.beside_until
     found = await incidents_at(connection, incident_id, since, until, kinds, BESIDE)
-    beside = [each for each in found if each.opened_at >= since or not _was_over(each, since)]
-    return [
-        msgspec.structs.replace(each, title=CLASSIFIED, level="", user_id="", detail=msgspec.Raw(b"{}"))
-        if each.marking == CLASSIFIED
-        else each
-        for each in beside
-    ]
+    return [masked(each) for each in found if each.opened_at >= since or not _was_over(each, since)]
 
 
 def _was_over(incident: OtherIncident, since: int) -> bool:

@@ -13,7 +13,13 @@ from gateway.operations.classified import require_nominee
 from gateway.operations.files import required_reason
 from gateway.operations.incident_desk import IncidentDesk, require_person
 from gateway.operations.incident_texts import unknown_word
-from gateway.store.incident_work import CLASSIFIED, group_members, new_group, set_nominees
+from gateway.store.incident_work import (
+    CLASSIFIED,
+    classified_numbers,
+    group_members,
+    new_group,
+    set_nominees,
+)
 from gateway.store.incidents import StoredIncident, get_incident
 
 NOMINEES: Final = 50
@@ -54,7 +60,7 @@ class IncidentMarking:
             return await self._desk.candidates.change(connection, incident, change, self._desk.clock())
 
     async def merge(self, person: Person, number: int, other: int, reason: str) -> StoredIncident:
-        """Put an incident, and all of its group, into the group of another."""
+        """Put an incident, and all of its group, into the group of another; what is classified for others stays."""
         person.require(Action.WORK_ON_INCIDENT)
         reason = required_reason(reason)
         if number == other:
@@ -67,7 +73,9 @@ class IncidentMarking:
                 raise Conflict("merged_already", msg, "")
             moved = [incident.id]
             if incident.group_id is not None:
-                moved = [member.id for member in await group_members(connection, incident.group_id)]
+                members = await group_members(connection, incident.group_id)
+                classified = await classified_numbers(connection, person.name)
+                moved = [member.id for member in members if classified.get(member.id, True)]
             group = target.group_id
             if group is None:
                 group = await new_group(connection, int(self._desk.clock()))

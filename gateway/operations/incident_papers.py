@@ -89,7 +89,7 @@ class IncidentPapers:
     async def take(self, person: Person, number: int, sha256: str) -> Taken:
         """Return an attachment with its bytes, found by its hash; raise `NotFound`."""
         person.require(Action.READ_MONITORING)
-        way = f"attachment {sha256}"
+        way = await self._way(number, sha256)
         async with looking(self._desk.database, person, number, way, self._desk.clock) as (
             connection,
             incident,
@@ -102,6 +102,12 @@ class IncidentPapers:
                     msg = f"the stored bytes of attachment {sha256} are not those that were added"
                     raise GatewayError("stored_bytes_changed", msg, "adt-gateway audit verify")
         raise NotFound("attachment_unknown", f"incident {number} has no attachment {sha256:.64}", "")
+
+    async def _way(self, number: int, sha256: str) -> str:
+        """Return what the record of a look says, which everybody reads: its number, as its hash may be known elsewhere."""
+        async with self._desk.database.read() as connection:
+            found = await attachments_of(connection, number)
+        return next((f"attachment {each.id}" for each in found if each.sha256 == sha256), "attachment")
 
     async def notify(
         self, person: Person, number: int, whom: str, told_at: float, reference: str

@@ -37,12 +37,17 @@ class IncidentWork:
             return await self._step(connection, person, incident, to, reason)
 
     async def close(
-        self, person: Person, number: int, reason: str, finding: IncidentState | None = None
+        self,
+        person: Person,
+        number: int,
+        reason: str,
+        finding: IncidentState | None = None,
+        version: int | None = None,
     ) -> StoredIncident:
         """Close an incident; *finding* is what it was where nobody has said so yet: then two steps are done."""
         person.require(Action.WORK_ON_INCIDENT)
         reason = required_reason(reason)
-        async with self._desk.changing(person, number) as (connection, incident):
+        async with self._desk.changing(person, number, version) as (connection, incident):
             if finding is not None and finding is not incident.state:
                 if finding not in FINDINGS:
                     raise unknown_word("finding", FINDINGS)

@@ -60,6 +60,8 @@ class SilenceRow(msgspec.Struct, frozen=True):
     state: str
     muted: int
     """How many alerts it muted."""
+    withheld: int = 0
+    """How many of them are of classified incidents and so not listed; counted where they are listed."""
 
 
 class Silences:
@@ -125,7 +127,9 @@ class Silences:
             silence = await store.get_silence(connection, number)
             muted = await store.muted_of(connection, number, limit, skip)
             counts = await store.count_muted(connection, [number])
-        return SilenceRow(silence, silence.state(self._clock()), counts.get(number, 0)), muted
+            withheld = await store.count_withheld(connection, number)
+        row = SilenceRow(silence, silence.state(self._clock()), counts.get(number, 0), withheld)
+        return row, muted
 
     async def of_incident(self, person: Person, incident: StoredIncident) -> list[StoredSilence]:
         """Return the silences that an incident was opened in, or that muted an alert of it."""

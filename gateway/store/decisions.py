@@ -1,7 +1,7 @@
 """Decisions on quarantined requests as kept: which requests, why, and how each ended."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
@@ -12,6 +12,7 @@ from gateway.store.adt_files import FileState, StoredFile, get_file
 from gateway.store.dcc_schema import quarantined
 from gateway.store.decision_rows import DECIDED, DELETED, ENDED, HELD, RELEASED
 from gateway.store.decision_schema import decision_rows, decisions
+from gateway.store.incident_work import is_classified, unless_classified
 from gateway.store.schema import adt_files
 
 AT_ONCE: Final = 500
@@ -21,17 +22,25 @@ OPEN: Final = (HELD, DECIDED, RELEASED, DELETED)
 """States of requests that were not seen to have ended."""
 
 
+MOST_NUMBERS: Final = 10_000
+"""Requests that a decision names by their numbers at the most."""
+
+Text = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+"""What a database takes: a body that says anything else is malformed."""
+
+
 class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which held requests a decision is about: all that match every condition that is given."""
 
-    event_ref: str = ""
-    user_id: str = ""
-    service: str = ""
+    event_ref: Text = ""
+    user_id: Text = ""
+    service: Text = ""
     """Service reference variant."""
-    incident: int = 0
-    breach: str = ""
+    incident: Number = 0
+    breach: Text = ""
     """Kind: `user_threshold`, `dcc_threshold` or `attribute_limits`."""
-    numbers: tuple[int, ...] = ()
+    numbers: Annotated[tuple[Number, ...], msgspec.Meta(max_length=MOST_NUMBERS)] = ()
     """Numbers of requests."""
 
     def condition(self) -> ColumnElement[bool]:
@@ -44,6 +53,8 @@ class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             quarantined.c.breach: self.breach,
         }
         found = [column == value for column, value in columns.items() if value]
+        if self.incident:
+            found.append(~is_classified(quarantined.c.incident_id))  # what is hidden is not found either
         if self.numbers:
             found.append(quarantined.c.id.in_(self.numbers))
         return and_(quarantined.c.id > 0, *found)
@@ -104,7 +115,10 @@ class StoredDecision(msgspec.Struct, frozen=True):
         return ENDED if self.ended_at is not None else str(self.file.state)
 
 
-_HELD_COLUMNS: Final = tuple(quarantined.c[name] for name in HeldRequest.__struct_fields__)
+_HELD_COLUMNS: Final = tuple(
+    unless_classified(quarantined.c.incident_id) if name == "incident_id" else quarantined.c[name]
+    for name in HeldRequest.__struct_fields__
+)
 _OWN: Final = ("line", "quarantined_id", "user_id", "event_ref", "request_id")
 _ENDED: Final = ("ended_at", "ended_how", "ended_by", "ended_reason")
 _OTHER: Final = ("received_at_ms", "service_reference_variant", "breach", "answer_code")

@@ -3,7 +3,7 @@
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.life import OPEN_STATES, IncidentState
@@ -148,7 +148,10 @@ async def find_incidents(
 
 
 async def count_open_by_level(connection: AsyncConnection) -> dict[tuple[str, str], int]:
-    """Return how many incidents are open, by kind and level."""
-    columns = incidents.c.kind, incidents.c.level
-    query = select(*columns, func.count()).where(is_open).group_by(*columns)
+    """Return how many incidents are open, by kind and level; the level of those that are classified is empty."""
+    columns = (
+        incidents.c.kind,
+        case((not_classified, incidents.c.level), else_=literal_column("''")).label("shown_level"),
+    )
+    query = select(*columns, func.count()).where(is_open).group_by("kind", "shown_level")
     return {(row[0], row[1]): row[2] for row in await connection.execute(query)}

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Table, delete, exists, insert, select
+from sqlalchemy import Column, ColumnElement, Label, Table, case, delete, exists, insert, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import inserted_id
@@ -16,13 +16,23 @@ from gateway.store.incident_schema import (
     incident_notifications,
     incident_steps,
 )
-from gateway.store.schema import incidents
+from gateway.store.schema import incidents, outbox
 
 CLASSIFIED: Final = "classified"
 """The marking of an incident that its named nominees alone may see."""
 
 not_classified: Final = incidents.c.marking != CLASSIFIED
 """The condition of an incident whose facts everybody may see who may see incidents."""
+
+
+def unless_classified(number: Column[Any]) -> Label[int | None]:
+    """Return a column with the number of an incident, null where that is classified: a link tells what it is about."""
+    return case((is_classified(number), null()), else_=number).label(number.name)
+
+
+def is_classified(number: Column[Any]) -> ColumnElement[bool]:
+    """Hold where a column has the number of a classified incident."""
+    return number.in_(select(incidents.c.id).where(incidents.c.marking == CLASSIFIED))
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -175,6 +185,13 @@ async def classified_numbers(connection: AsyncConnection, person: str) -> dict[i
     )
     rows = await connection.execute(select(incidents.c.id, named).where(incidents.c.marking == CLASSIFIED))
     return {row[0]: bool(row[1]) for row in rows}
+
+
+async def unsent_classified(connection: AsyncConnection) -> list[int]:
+    """Return the classified incidents of which a channel has yet to take something, dead letters too."""
+    unsent = select(outbox.c.incident_id).where(outbox.c.sent_at.is_(None))
+    which = incidents.c.marking == CLASSIFIED, incidents.c.id.in_(unsent)
+    return list((await connection.execute(select(incidents.c.id).where(*which))).scalars())
 
 
 async def new_group(connection: AsyncConnection, now: int) -> int:

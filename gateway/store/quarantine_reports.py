@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Label, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.dcc_schema import quarantined
+from gateway.store.incident_work import unless_classified
 from gateway.store.schema import episodes, excess
 from thresholds.model import Level
 
@@ -131,8 +132,8 @@ class Expected(msgspec.Struct, frozen=True):
 
 async def read_expected(connection: AsyncConnection, since: int, limit: int) -> list[Expected]:
     """Return the quarantine levels of ours that were passed since then, the newest first."""
-    columns = [episodes.c[name] for name in Expected.__struct_fields__[1:7]]
-    query = select(episodes.c.id, *columns).where(
+    columns = [episodes.c[name] for name in Expected.__struct_fields__[2:7]]
+    query = select(episodes.c.id, unless_classified(episodes.c.incident_id), *columns).where(
         episodes.c.level == Level.QUARANTINE, episodes.c.opened_at >= since
     )
     rows: list[Any] = list(await connection.execute(query.order_by(episodes.c.opened_at.desc()).limit(limit)))
@@ -166,7 +167,7 @@ async def read_unexpected(connection: AsyncConnection, since: int, limit: int) -
     query = (
         select(
             *group,
-            func.max(quarantined.c.incident_id),
+            func.max(unless_classified(quarantined.c.incident_id).element),
             func.count(),
             func.min(quarantined.c.received_at_ms),
             last,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
 from gateway.store.dcc_schema import dcc_alerts, quarantined
+from gateway.store.incident_work import is_classified, unless_classified
 
 HELD: Final = "held"
 ENDED: Final = "ended"
@@ -59,6 +60,7 @@ class HeldRow(msgspec.Struct, frozen=True):
     service_reference_variant: str | None
     episode_id: int | None
     incident_id: int | None
+    """None also where it is classified."""
     answered_at_ms: int | None
     answer_code: str | None
     state: str
@@ -87,7 +89,10 @@ class Answer(msgspec.Struct, frozen=True):
     code: str
 
 
-_COLUMNS: Final = tuple(quarantined.c[name] for name in HeldRow.__struct_fields__)
+_COLUMNS: Final = tuple(
+    unless_classified(quarantined.c.incident_id) if name == "incident_id" else quarantined.c[name]
+    for name in HeldRow.__struct_fields__
+)
 
 
 async def known_held(connection: AsyncConnection, request_ids: Collection[str]) -> dict[Identity, int]:
@@ -140,7 +145,10 @@ async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer
 def where(wanted: HeldFilter) -> ColumnElement[bool]:
     """Hold for the requests that are wanted."""
     asked = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value}
-    return and_(quarantined.c.id > 0, *(quarantined.c[name] == value for name, value in asked.items()))
+    found = [quarantined.c[name] == value for name, value in asked.items()]
+    if wanted.incident_id:
+        found.append(~is_classified(quarantined.c.incident_id))  # what is hidden is not found either
+    return and_(quarantined.c.id > 0, *found)
 
 
 async def count_held(connection: AsyncConnection, wanted: HeldFilter) -> int:

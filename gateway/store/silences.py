@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
 from gateway.store.database import inserted_id
+from gateway.store.incident_work import is_classified, not_classified
 from gateway.store.schema import incidents
 from gateway.store.silence_schema import muted_alerts, silences
 
@@ -167,7 +168,6 @@ class ShownMuted(msgspec.Struct, frozen=True):
     title: str
     level: str
     state: str
-    marking: str
     event: str
     muted_at: int
     told_at: int | None
@@ -208,12 +208,11 @@ async def settle_muted(
 async def muted_of(
     connection: AsyncConnection, silence_id: int, limit: int, skip: int = 0
 ) -> list[ShownMuted]:
-    """Return what a silence muted, the newest first."""
+    """Return what a silence muted, the newest first; without classified incidents: it says what those are about."""
     columns = (
         incidents.c.title,
         incidents.c.level,
         incidents.c.state,
-        incidents.c.marking,
         muted_alerts.c.event,
         muted_alerts.c.muted_at,
         muted_alerts.c.told_at,
@@ -222,7 +221,7 @@ async def muted_of(
     query = (
         select(muted_alerts.c.incident_id, *columns)
         .join(incidents, incidents.c.id == muted_alerts.c.incident_id)
-        .where(muted_alerts.c.silence_id == silence_id)
+        .where(muted_alerts.c.silence_id == silence_id, not_classified)
         .order_by(muted_alerts.c.id.desc())
         .limit(limit)
         .offset(skip)
@@ -235,6 +234,13 @@ async def count_muted(connection: AsyncConnection, of: Sequence[int]) -> dict[in
     query = select(muted_alerts.c.silence_id, func.count()).where(muted_alerts.c.silence_id.in_(of))
     rows = await connection.execute(query.group_by(muted_alerts.c.silence_id))
     return {row[0]: row[1] for row in rows}
+
+
+async def count_withheld(connection: AsyncConnection, silence_id: int) -> int:
+    """Return how many of the alerts that a silence muted are of classified incidents."""
+    of_classified = muted_alerts.c.silence_id == silence_id, is_classified(muted_alerts.c.incident_id)
+    query = select(func.count()).select_from(muted_alerts).where(*of_classified)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def silences_of(

@@ -83,6 +83,7 @@ class ShownOther(msgspec.Struct, frozen=True):
     level: str
     user_id: str
     title: str
+    marking: str
     opened_at: Instant
     closed_at: Instant | None
 
@@ -111,6 +112,7 @@ class ShownEvidence(msgspec.Struct, frozen=True):
     level: str
     user_id: str
     title: str
+    marking: str
     began: Instant
     ended: Instant | None
     threshold: ThresholdFacts | None
@@ -130,6 +132,7 @@ def shown_evidence(found: Evidence) -> ShownEvidence:
         level=incident.level,
         user_id=incident.user_id,
         title=incident.title,
+        marking=incident.marking,
         began=format_instant(time.began),
         ended=None if time.ended is None else format_instant(time.ended),
         threshold=found.threshold,
@@ -198,9 +201,8 @@ def _unusual(found: Evidence) -> ShownUnusual:
 
 def _other(each: OtherIncident) -> ShownOther:
     closed = None if each.closed_at is None else to_text(each.closed_at)
-    return ShownOther(
-        each.id, each.kind, each.level, each.user_id, each.title, to_text(each.opened_at), closed
-    )
+    known = each.id, each.kind, each.level, each.user_id, each.title, each.marking
+    return ShownOther(*known, to_text(each.opened_at), closed)
 
 
 async def _read(services: Services, person: Person, number: int) -> Evidence:

@@ -1,6 +1,6 @@
 """What the API takes and answers about one candidate incident and what people do with it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -32,6 +32,7 @@ class CloseAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: str
     finding: Literal["", "confirmed", "false_positive", "expected_work"] = ""
+    version: int | None = None
 
 
 class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +86,7 @@ class NotifyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MergeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"other": "with"}):
     """Put it into the group of another incident."""
 
-    other: int
+    other: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
     reason: str
 
 

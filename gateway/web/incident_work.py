@@ -67,7 +67,8 @@ async def close(request: web.Request) -> web.Response:
     """Close a candidate incident."""
     person, number, body = await _asked(request, CloseAsked)
     finding = IncidentState(body.finding) if body.finding else None
-    return _answer(await request.app[SERVICES].desk.work.close(person, number, body.reason, finding))
+    work = request.app[SERVICES].desk.work
+    return _answer(await work.close(person, number, body.reason, finding, body.version))
 
 
 async def reopen(request: web.Request) -> web.Response:

@@ -112,5 +112,5 @@ async def audit(request: web.Request) -> web.Response:
     limit = asked_number(request, "limit", PAGE, PAGE)
     found = await request.app[SERVICES].looks.audit.page(person, after, limit)
     return json_answer(
-        Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash) for r in found])
+        Records([ShownRecord(r.number, r.body.decode(errors="replace"), r.hash, r.withheld) for r in found])
     )

@@ -107,11 +107,12 @@ class History(msgspec.Struct, frozen=True, rename={"first": "from", "end": "to"}
 
 
 class ShownRecord(msgspec.Struct, frozen=True):
-    """An audit record; `body` is what is hashed."""
+    """An audit record; `body` is what is hashed, or empty where it is *withheld*."""
 
     number: int
     body: str
     hash: str
+    withheld: bool = False
 
 
 class Records(msgspec.Struct, frozen=True):

@@ -82,9 +82,10 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 class SilenceWithMuted(Silence, frozen=True):
-    """A silence with the newest alerts that it muted."""
+    """A silence with the newest alerts that it muted; *withheld* more are of classified incidents."""
 
     muted: list[Muted]
+    withheld: int
 
 
 class SilenceList(msgspec.Struct, frozen=True):
@@ -124,7 +125,8 @@ async def silence(request: web.Request) -> web.Response:
     person = await asker(request)
     row, muted = await request.app[SERVICES].silences.one(person, path_number(request), MOST)
     fields = msgspec.structs.asdict(shown_silence(row))
-    return json_answer(SilenceWithMuted(muted=[_muted(each) for each in muted], **fields))
+    shown = [_muted(each) for each in muted]
+    return json_answer(SilenceWithMuted(muted=shown, withheld=row.withheld, **fields))
 
 
 async def create_silence(request: web.Request) -> web.Response:

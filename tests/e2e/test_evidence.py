@@ -125,3 +125,20 @@ def test_the_page_shows_it_and_no_evidence_is_kept_of_nothing(breached: Daemon) 
         answer = breached.as_("adam").get(f"/api/v1/incidents/99999/evidence{path}")
         assert (answer.status, answer.code) == (404, "incident_unknown")
     assert breached.as_("adam").get(f"/api/v1/incidents/{number}/evidence/secrets.csv").status == 404
+
+
+def test_the_marking_stands_in_every_row_and_hides_what_stands_beside(breached: Daemon) -> None:
+    number, other = of_kind(breached, "threshold", "quarantine"), of_kind(breached, "source_silent")
+    ana = breached.as_("ana")
+    for each, marking in ((number, "confidential"), (other, "classified")):
+        body = {"marking": marking, "reason": "not for everybody"}
+        assert ana.post(f"/api/v1/incidents/{each}/marking", body).status == 200
+    for name in ("counts", "kinds", "incidents", "devices", "excess"):
+        rows = table(breached, number, name)
+        assert {row["Marking"] for row in rows} == {"confidential"}, name
+    assert evidence(breached, number)["marking"] == "confidential"
+    (hidden,) = (each for each in evidence(breached, number)["unusual"]["incidents"] if each["id"] == other)
+    assert (hidden["marking"], hidden["title"], hidden["level"]) == ("classified", "classified", "")
+    for path in ("", "/counts.csv", "/devices.csv", "/incidents.csv", "/kinds.csv", "/excess.csv"):
+        answer = breached.as_("adam").get(f"/api/v1/incidents/{other}/evidence{path}")
+        assert (answer.status, answer.code) == (403, "incident_classified")

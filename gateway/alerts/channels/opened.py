@@ -30,7 +30,7 @@ def open_channels(
         channels += [WebhookChannel(each, settings.console_url) for each in settings.webhook]
     channels += [SplunkChannel(each, instance, settings.console_url) for each in settings.splunk]
     for each in settings.alertmanager:
-        told = partial(firing, database, each.name)
+        told = partial(firing, database, each.name, cleared=each.classified)
         channels.append(AlertmanagerChannel(each, settings.console_url, told))
     if settings.mail:
         from gateway.alerts.channels.mail import MailChannel

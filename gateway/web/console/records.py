@@ -53,7 +53,7 @@ def shown_record(record: AuditRecord, person: Person) -> ShownRecord:
     """Return a record as it is listed for *person*."""
     content = read_content(record)
     if content is None:
-        return ShownRecord(record.number, str(record.hash), readable=False, withheld=not record.body)
+        return ShownRecord(record.number, str(record.hash), readable=False, withheld=record.withheld)
     return ShownRecord(
         record.number,
         str(record.hash),

@@ -132,7 +132,7 @@ async def _one(visit: Visit, *faults: Fault) -> web.Response:
         row=row,
         silence=row.silence,
         muted=muted,
-        paging=Paging(f"{SILENCES}/{number}", page, row.muted),
+        paging=Paging(f"{SILENCES}/{number}", page, row.muted - row.withheld),
         may_end=visit.person.may(Action.SILENCE) and row.state != "over",
         reason_limit=REASON_LIMIT,
     )

@@ -100,7 +100,7 @@ async def test_its_records_are_withheld_from_others_and_the_chain_still_holds_to
     assert not verify_chain(seen).intact, "the gateway itself never takes a record without its bytes"
     verdict = verify_chain(seen, may_be_withheld=True)
     assert (verdict.intact, verdict.withheld) == (True, 3)
-    forged = [seen[0], type(seen[1])(2, b"", "0" * 64), *seen[2:]]
+    forged = [seen[0], type(seen[1])(2, b"", "0" * 64, withheld=True), *seen[2:]]
     assert verify_chain(forged, may_be_withheld=True).intact, "of two withheld in a row nothing is known"
     assert (await office.audit.get(ADAM, incident.record)).body == b""
     lines = b"".join([line async for line in office.audit.export(ADAM)])

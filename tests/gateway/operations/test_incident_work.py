@@ -58,6 +58,18 @@ async def test_of_two_who_decide_at_once_the_second_is_told_what_the_first_did(
     assert len(await office.records("incident/1")) == 2
 
 
+async def test_nobody_closes_a_finding_that_they_have_not_seen(sqlite: Database) -> None:
+    """Zoe saw a false positive; meanwhile Ana took that back and confirmed it."""
+    office = await Office(sqlite).staffed()
+    number = (await office.breach()).id
+    seen = await office.work.step(ZOE, number, IncidentState.FALSE_POSITIVE, "a test")
+    await office.work.step(ANA, number, IncidentState.INVESTIGATING, "it is none")
+    await office.work.step(ANA, number, CONFIRMED, "it is real")
+    with pytest.raises(Conflict, match="ana"):
+        await office.work.close(ZOE, number, "a test, as said", version=seen.version)
+    assert (await office.incidents.get(ADAM, number, 0)).incident.state is CONFIRMED
+
+
 async def test_operators_acknowledge_and_note_and_decide_nothing(sqlite: Database) -> None:
     office = await Office(sqlite).staffed()
     number = (await office.breach()).id

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from gateway.life import OPEN_STATES, IncidentState
 from gateway.store import incident_list, incident_words
@@ -17,6 +17,7 @@ from gateway.store.incident_list import (
     find_incidents,
 )
 from gateway.store.incidents import close_incident, get_incident, update_incident
+from gateway.store.schema import incidents
 from tests.support.rows import ANN, BOB, open_incident
 
 ROWS: tuple[dict[str, Any], ...] = (
@@ -117,6 +118,12 @@ async def test_open_incidents_are_counted_by_kind_and_level(database: Database) 
         ("forecast", "warning"): 1,
         ("source_silent", "warning"): 1,
     }
+    async with database.write() as connection:
+        await connection.execute(update(incidents).values(marking="classified"))
+        counts = await count_open_by_level(connection)
+    assert counts == {("threshold", ""): 2, ("forecast", ""): 1, ("source_silent", ""): 1}, (
+        "no list tells more"
+    )
 
 
 @pytest.mark.parametrize("common", [1, 1000], ids=["every word common", "every word rare"])

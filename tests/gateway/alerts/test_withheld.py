@@ -1,0 +1,80 @@
+"""What is classified now is not sent by a channel that may not carry it, whenever the alert was written."""
+
+from typing import Final
+
+import msgspec
+from sqlalchemy import update
+
+from gateway.alerts.candidate import Candidates
+from gateway.alerts.firing import firing
+from gateway.alerts.message import Alert
+from gateway.operations.alert_desk import AlertDesk
+from gateway.operations.silences import NewSilence, Silences
+from gateway.store.database import Database
+from gateway.store.schema import outbox
+from gateway.store.silences import Scope
+from tests.support.incident_work import ANA, NOW, OLGA, Office
+from tests.support.rows import ANN
+
+FIRED: Final = {"opened", "updated"}
+
+
+def without_facts(alert: Alert) -> bool:
+    return alert.facts is None and not alert.user_id and alert.marking == "classified"
+
+
+async def dead_letters(database: Database) -> Office:
+    """Return an office with a classified incident whose alerts channel `secret`, then cleared, never took."""
+    office = await Office(database).staffed()
+    incident = await office.breach()
+    await office.marking.mark(ANA, incident.id, "classified", [], "x")
+    async with database.write() as connection:
+        await connection.execute(update(outbox).values(dead_at=1))
+    assert all(alert.facts for alert in await office.alerts("secret"))
+    return office
+
+
+async def test_a_dead_letter_is_sent_anew_by_the_settings_of_now(database: Database) -> None:
+    """The channel was cleared when the alert was written, and is not any more."""
+    office = await dead_letters(database)
+    candidates = Candidates("test", ("file", "secret"), lambda: None, cleared=())
+    desk = AlertDesk("test", [], {}, database, candidates, office.clock)
+    assert await desk.resend_all(OLGA, "secret") == 2
+    assert all(without_facts(alert) for alert in await office.alerts("secret"))
+
+
+async def test_what_was_written_for_a_channel_that_was_not_set_is_held_back_too(database: Database) -> None:
+    """It may be set again, and would send what still waits."""
+    office = await Office(database).staffed()
+    incident = await office.breach()
+    async with database.write() as connection:
+        await connection.execute(update(outbox).where(outbox.c.channel == "file").values(channel="gone"))
+    await office.marking.mark(ANA, incident.id, "classified", [], "x")
+    assert [without_facts(alert) for alert in await office.alerts("gone")] == [True]
+
+
+async def test_what_another_version_wrote_neither_hinders_the_marking_nor_goes_out(
+    database: Database,
+) -> None:
+    office = await Office(database).staffed()
+    incident = await office.breach()
+    async with database.write() as connection:
+        await connection.execute(update(outbox).values(message=msgspec.json.encode({"title": "secret"})))
+    await office.marking.mark(ANA, incident.id, "classified", [], "x")
+    assert all(without_facts(alert) for alert in await office.alerts("file"))
+
+
+async def test_what_fires_is_held_back_though_a_silence_muted_the_marking(database: Database) -> None:
+    """Alertmanager is told again and again what it was told last, which was before the marking."""
+    office = await Office(database).staffed()
+    incident = await office.breach()
+    async with database.write() as connection:
+        await connection.execute(update(outbox).values(sent_at=1))
+    silences = Silences(database, office.candidates, office.clock)
+    await silences.create(OLGA, NewSilence("x", int(NOW) + 600, scope=Scope(user_id=ANN)))
+    await office.marking.mark(ANA, incident.id, "classified", [], "x")
+    (alert,) = await firing(database, "file", cleared=False)
+    assert without_facts(alert)
+    assert alert.event in FIRED
+    (alert,) = await firing(database, "secret", cleared=True)
+    assert alert.facts
