@@ -160,6 +160,7 @@ class Candidates:
         await self._keep_step(connection, incident, change, record, now)
         if not values:
             await self._group(connection, incident, now)
+            incident = await get_incident(connection, incident_id)
         await self._telling.tell(connection, incident, "opened", record, now, change.by, change.reason)
         shown = "" if incident.marking == CLASSIFIED else title
         log.warning("candidate_incident", incident=incident_id, title=shown, record=record.number)

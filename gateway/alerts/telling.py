@@ -72,11 +72,13 @@ class Telling:
             reason=reason,
             by=by,
             state=incident.state,
+            finding=incident.finding or "",
             opened_at=to_text(incident.opened_at),
             user_id=incident.user_id,
             marking=incident.marking,
             assigned_to=incident.assigned_to or "",
             ticket=incident.ticket or "",
+            group=incident.group_id or 0,
         )
 
     async def _put(self, connection: AsyncConnection, alert: Alert, note: str, now: float) -> None:

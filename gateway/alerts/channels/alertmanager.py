@@ -176,6 +176,8 @@ def annotations(alert: Alert) -> dict[str, str]:
         "marking": alert.marking,
         "assigned_to": alert.assigned_to,
         "ticket": alert.ticket,
+        "finding": alert.finding,
+        "group": str(alert.group or ""),
         "reason": alert.reason,
         "alert_id": alert.id,
         "audit_record": f"{alert.record.number} {alert.record.hash}" if alert.record else "",

@@ -130,7 +130,9 @@ class MailChannel:
         if not taken:
             # It would be said of any mail: of a relay that is closed to us, or of addresses that are wrong.
             msg = f"refused for everybody: {words}"
-            raise Unavailable("mail_refused", msg, f"Correct recipients, sender or the right to send. {AGAIN}")
+            raise Unavailable(
+                "mail_refused", msg, f"Correct recipients, sender or the right to send. {AGAIN}"
+            )
         said = f"the SMTP server took it for {len(taken)}: {next(iter(taken.values()))}"
         if refused:
             log.warning("mail_refused_for_some", channel=self.name, alert=alert.id, refused=words)

@@ -103,6 +103,8 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
 def _work(alert: Alert) -> Iterator[tuple[str, str]]:
     yield "Assigned to", alert.assigned_to
     yield "Ticket", alert.ticket
+    yield "Found to be", alert.finding.replace("_", " ")
+    yield "Group", str(alert.group or "")
     yield "Reason", alert.reason
     yield "By", alert.by if alert.by != "system" else ""
 

@@ -283,7 +283,9 @@ async def test_a_classified_incident_keeps_its_title_to_itself(sqlite: Database)
     assert muted.marking == "classified"
 
 
-async def test_a_silence_that_is_over_for_good_mutes_nothing_whatever_the_clock_says(sqlite: Database) -> None:
+async def test_a_silence_that_is_over_for_good_mutes_nothing_whatever_the_clock_says(
+    sqlite: Database,
+) -> None:
     """A clock set back, or a step that waited for the store while the silence was settled: nobody would tell it."""
     desk = Desk(sqlite)
     await desk.silence(60)
