@@ -182,7 +182,7 @@ class Candidates:
 
     async def tell_due(self, connection: AsyncConnection, now: float) -> None:
         """Tell of what was kept, where its time has come."""
-        for incident in await due_to_be_told(connection, int(now)):
+        for incident in await due_to_be_told(connection, int(now), UPDATE_SECONDS):
             await self._tell_update(connection, incident, now)
 
     async def tell_muted(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:

@@ -103,6 +103,16 @@ async def test_an_update_told_by_a_clock_since_set_back_holds_up_nothing(sqlite:
     assert await alerts(sqlite) == [("opened", 1), ("updated", 2), ("updated", 3)]
 
 
+async def test_what_was_kept_is_told_though_the_clock_was_set_back(sqlite: Database) -> None:
+    incident = await opened(sqlite)
+    await update(sqlite, incident, 2, NOW)
+    await update(sqlite, incident, 3, NOW + 1)
+    for back, told in ((0, 1), (86_400, 2)):
+        async with sqlite.write() as connection:
+            await candidates().tell_due(connection, NOW + 1 - back)
+        assert [event for event, _ in await alerts(sqlite)].count("updated") == told
+
+
 async def test_what_was_kept_goes_with_the_closing(sqlite: Database) -> None:
     incident = await opened(sqlite)
     await update(sqlite, incident, 2, NOW + 1)
