@@ -122,8 +122,8 @@ def severity(alert: Alert) -> int:
             return HEARTBEAT_SEVERITY
         case "test":
             return TEST_SEVERITY
-        case "closed":
-            return CLOSED_SEVERITY
+    if alert.is_over:
+        return CLOSED_SEVERITY
     if alert.facts is None:
         return WITHHELD_SEVERITY
     return SEVERITIES.get(alert.facts.level, SEVERITIES["warning"])

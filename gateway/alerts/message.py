@@ -57,6 +57,11 @@ class Alert(msgspec.Struct, frozen=True):
     """What a heartbeat says of the gateway, by name; None in every other alert."""
     schema: str = SCHEMA
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: it is closed, or something is added to one that is (a note, its ticket)."""
+        return self.event == "closed" or (self.event == "updated" and self.state == "closed")
+
 
 def notice(alert: Alert) -> Alert:
     """Return what a channel may say of *alert* where the marking keeps the facts back: that there is something.

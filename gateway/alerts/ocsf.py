@@ -101,7 +101,7 @@ def _finding(alert: Alert) -> dict[str, Any]:
             **_pair("severity", SEVERITIES.get(facts.level, UNKNOWN_SEVERITY) if facts else UNKNOWN_SEVERITY),
             **_pair("status", STATUSES.get(alert.state)),
             **_pair("verdict", VERDICTS.get(alert.finding or alert.state)),
-            "is_alert": alert.event != "closed",
+            "is_alert": not alert.is_over,
             "comment": alert.reason if by_person else "",
             "status_detail": "" if by_person else alert.reason,
             "assignee": known({"name": alert.assigned_to}),

@@ -90,7 +90,7 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
     yield f"State: {alert.state.replace('_', ' ')}."
     yield from (f"{name}: {one_line(text)}." for name, text in _work(alert) if text)
     yield ""
-    if alert.event != "closed":
+    if not alert.is_over:
         yield f"What to do: {_action(alert)}"
     if console_url:
         yield f"Look at it: {incident_link(console_url, alert.incident)}"

@@ -183,6 +183,8 @@ def test_a_closed_one_says_what_it_was_found_to_be() -> None:
         "False Positive",
     )
     assert event["unmapped"]["group"] == 5
+    added = msgspec.structs.replace(closed, event="updated", ticket="INC-1")
+    assert detection_finding(added)["is_alert"] is False
 
 
 def test_requests_that_the_dcc_holds_are_counted_and_named() -> None:
