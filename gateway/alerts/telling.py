@@ -50,6 +50,13 @@ class Telling:
             await self._put(connection, opened, heard.note, now)
         await self._put(connection, alert, heard.note, now)
 
+    async def introduce(
+        self, connection: AsyncConnection, incident: StoredIncident, record: AuditRecord, now: float
+    ) -> None:
+        """Put the alert that opens *incident* into the outbox, with the `id` that it had for others before."""
+        alert = self._alert(incident, "opened", record, now, "system", "")
+        await self._put(connection, alert, "", now)
+
     def _alert(
         self,
         incident: StoredIncident,
