@@ -97,9 +97,12 @@ class Telling:
         await put_alert(connection, self._others, alert.incident, encode(others), int(now))
 
     async def withhold(self, connection: AsyncConnection, incident: StoredIncident) -> None:
-        """Take the facts out of alerts that still wait for channels that are not cleared."""
+        """Take the facts out of alerts that still wait for channels that are not cleared.
+
+        Those of a channel that is not set wait for it, too: it may be set again.
+        """
 
         def without_facts(message: bytes) -> bytes:
             return encode(notice(msgspec.structs.replace(decode(message), marking=incident.marking)))
 
-        await replace_waiting(connection, self._others, incident.id, without_facts)
+        await replace_waiting(connection, self._cleared, incident.id, without_facts)

@@ -54,11 +54,11 @@ async def put_alert(
 
 
 async def replace_waiting(
-    connection: AsyncConnection, channels: Iterable[str], incident_id: int, change: Callable[[bytes], bytes]
+    connection: AsyncConnection, but: Iterable[str], incident_id: int, change: Callable[[bytes], bytes]
 ) -> None:
-    """Change what of one incident still waits for these channels."""
+    """Change what of one incident still waits, dead letters too, for every channel but these, set or not."""
     table = outbox.c
-    waits = table.incident_id == incident_id, table.sent_at.is_(None), table.channel.in_(list(channels))
+    waits = table.incident_id == incident_id, table.sent_at.is_(None), table.channel.not_in(list(but))
     for row in (await connection.execute(select(table.id, table.message).where(*waits))).all():
         values = {"message": change(bytes(row.message))}
         await connection.execute(update(outbox).where(table.id == row.id).values(values))

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.access import Person, Role
-from gateway.alerts.candidate import Candidate, Candidates
+from gateway.alerts.candidate import Candidate, Candidates, Change
 from gateway.alerts.firing import firing
 from gateway.alerts.introduction import Introduction
 from gateway.alerts.message import Alert, decode
@@ -67,6 +67,20 @@ async def test_a_channel_that_was_told_is_told_nothing_and_a_marking_holds(sqlit
     await restarted(sqlite, "third")
     (told,) = await alerts(sqlite, "third")
     assert (told.facts, told.marking, "about a" in told.title) == (None, "classified", False)
+
+
+async def test_a_marking_takes_the_facts_out_of_what_waits_for_a_channel_that_is_not_set(
+    database: Database,
+) -> None:
+    """It may be set again, and would get what it may not carry."""
+    (number,) = await opened(database, "a", channels=("old", "cleared"))
+    desk = Candidates("test", ("cleared",), lambda: None, cleared={"cleared"})
+    change = Change("ana", "incident.marked", "marked classified", "why", {"marking": "classified"})
+    async with database.write() as connection:
+        await desk.change(connection, await get_incident(connection, number), change, NOW)
+    (waiting,) = await alerts(database, "old")
+    assert (waiting.facts, "about a" in waiting.title) == (None, False)
+    assert all(alert.facts for alert in await alerts(database, "cleared"))
 
 
 async def test_a_dead_letter_of_a_channel_that_is_not_set_does_not_wait_for_ever(sqlite: Database) -> None:
