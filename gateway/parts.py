@@ -179,7 +179,7 @@ class Parts:
         self._entrance.passwords.prepare()
         with without_collector():
             await self.intake.recover(self._unfinished_since())
-        await self._conditions.recover()
+        await self._soc.recover()
         if ahead := self._counting.was_ahead:
             self._conditions.happened(clock_was_ahead(ahead, self._clock()))
 

@@ -63,6 +63,11 @@ class Soc:
         self.incidents = Incidents(database, clock)
         self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
 
+    async def recover(self) -> None:
+        """Learn what lasted when the gateway stopped; take out of what waits what a channel may carry no more."""
+        await self.conditions.recover()
+        await self._introduction.withhold()
+
     def ring(self) -> None:
         """Say to every channel that the outbox has something new."""
         for dispatcher in self._dispatchers.values():

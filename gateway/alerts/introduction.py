@@ -18,7 +18,7 @@ from gateway.live import Live
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.incidents import get_incident
-from gateway.store.told import untold
+from gateway.store.told import untold, waiting_classified
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,7 @@ class Introduction:
     ) -> None:
         # Who watches live knows these incidents: this tells the channels alone.
         self._telling = {each: Telling(instance, [each], cleared, Live()) for each in channels}
+        self._all = Telling(instance, channels, cleared, Live())
         self._database = database
         self._clock = clock
 
@@ -48,6 +49,17 @@ class Introduction:
         """Look once, beside what counts, and be done; what is supervised never ends by itself."""
         await self.introduce()
         await asyncio.Event().wait()
+
+    async def withhold(self) -> None:
+        """Take the facts of classified incidents out of what waits for channels that may not carry them any more.
+
+        To be done before anything is sent: the settings may have cleared them when it was written.
+        """
+        async with self._database.read() as connection:
+            numbers = await waiting_classified(connection)
+        for number in numbers:
+            async with self._database.write() as connection:
+                await self._all.withhold(connection, await get_incident(connection, number))
 
     async def introduce(self) -> None:
         """Put into the outbox of each channel what is open, was told to others, and never to it."""

@@ -3,6 +3,7 @@
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.incident_work import CLASSIFIED
 from gateway.store.incidents import is_open
 from gateway.store.schema import incidents, outbox
 from gateway.store.silence_schema import muted_alerts
@@ -41,3 +42,14 @@ async def untold(connection: AsyncConnection, channel: str, limit: int) -> list[
     query = select(incidents.c.id).where(is_open, others, ~mine, ~held_back)
     found = (await connection.execute(query.order_by(incidents.c.id.desc()).limit(limit))).scalars()
     return sorted(found)
+
+
+async def waiting_classified(connection: AsyncConnection) -> list[int]:
+    """Return the incidents marked classified of which some channel has not taken all."""
+    query = (
+        select(outbox.c.incident_id)
+        .join(incidents, incidents.c.id == outbox.c.incident_id)
+        .where(outbox.c.sent_at.is_(None), incidents.c.marking == CLASSIFIED)
+        .distinct()
+    )
+    return sorted((await connection.execute(query)).scalars())

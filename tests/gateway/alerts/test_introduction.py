@@ -81,6 +81,10 @@ async def test_a_marking_takes_the_facts_out_of_what_waits_for_a_channel_that_is
     (waiting,) = await alerts(database, "old")
     assert (waiting.facts, "about a" in waiting.title) == (None, False)
     assert all(alert.facts for alert in await alerts(database, "cleared"))
+    settings = "test", ("cleared", "old"), (), database, lambda: NOW
+    for _ in range(2):
+        await Introduction(*settings).withhold()
+    assert not any(alert.facts for alert in await alerts(database, "cleared")), "it is cleared no more"
 
 
 async def test_a_dead_letter_of_a_channel_that_is_not_set_does_not_wait_for_ever(sqlite: Database) -> None:
