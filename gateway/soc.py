@@ -7,6 +7,7 @@ from gateway.alerts.channels.channel import Working
 from gateway.alerts.channels.opened import open_channels
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.dispatcher import Dispatcher, Limits
+from gateway.alerts.introduction import Introduction
 from gateway.alerts.line import Line
 from gateway.alerts.outbox_keeper import OutboxKeeper
 from gateway.clock import Clock
@@ -53,6 +54,7 @@ class Soc:
             alerts.cleared,
             group_seconds=settings.incidents.group_seconds,
         )
+        self._introduction = Introduction(settings.instance, self.channels, alerts.cleared, database, clock)
         self.conditions = Conditions(database, self.candidates, clock)
         heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
         self.alert_desk = AlertDesk(
@@ -65,7 +67,7 @@ class Soc:
         self.desk = incident_parts(database, self.candidates, settings.incidents, clock)
 
     async def recover(self) -> None:
-        """Look at what was not sent by the settings of now: a channel may carry less than it might."""
+        """Learn what lasted when the gateway stopped; take out of what waits what a channel may carry no more."""
         async with self._database.write() as connection:
             await self.candidates.withhold(connection)
         await self.conditions.recover()
@@ -91,6 +93,7 @@ class Soc:
             "conditions": self.conditions.run,
             "silences": self.silences.run,
             "outbox": self._outbox.run,
+            "introduction": self._introduction.run,
         }
         work |= {f"alerts-{beats.name}-heartbeat": beats.run for beats in self._beats}
         work |= self._own_work

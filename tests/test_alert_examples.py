@@ -15,7 +15,7 @@ import pytest
 
 from gateway.alerts.channels.webhook import WebhookChannel
 from gateway.channel_settings import WebhookSettings
-from gateway.errors import AlertRefused
+from gateway.errors import Unavailable
 from tests.support.api import wait_for
 from tests.support.examples import example
 from tests.support.http_receiver import secret_in
@@ -58,7 +58,7 @@ async def test_the_receiver_of_webhooks_believes_what_is_signed_and_drops_repeat
         for event in ("opened", "opened", "closed", "test"):
             assert "204" in await channel.send([message(event)])
         secret_in(tmp_path, "secret", OTHER)
-        with pytest.raises(AlertRefused, match="401") as caught:
+        with pytest.raises(Unavailable, match="401") as caught:
             await channel.send([message("updated")])
         assert "secret_file" in caught.value.remedy
         secret_in(tmp_path, "secret", OTHER + SECRET)

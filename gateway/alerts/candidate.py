@@ -163,6 +163,7 @@ class Candidates:
         await self._keep_step(connection, incident, change, record, now)
         if not values:
             await self._group(connection, incident, now)
+            incident = await get_incident(connection, incident_id)
         await self._telling.tell(connection, incident, "opened", record, now, change.by, change.reason)
         shown = "" if incident.marking == CLASSIFIED else title
         log.warning("candidate_incident", incident=incident_id, title=shown, record=record.number)
@@ -184,7 +185,7 @@ class Candidates:
 
     async def tell_due(self, connection: AsyncConnection, now: float) -> None:
         """Tell of what was kept, where its time has come."""
-        for incident in await due_to_be_told(connection, int(now)):
+        for incident in await due_to_be_told(connection, int(now), UPDATE_SECONDS):
             await self._tell_update(connection, incident, now)
 
     async def tell_muted(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:

@@ -12,7 +12,15 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Final
 
-from gateway.alerts.facts import BreachFacts, ConditionFacts, ForecastFacts, ThresholdFacts, kind_of
+from gateway.alerts.facts import (
+    BreachFacts,
+    ConditionFacts,
+    DccQuarantine,
+    ForecastFacts,
+    ThresholdFacts,
+    UnknownRequest,
+    kind_of,
+)
 from gateway.alerts.kinds import kind_text
 from gateway.alerts.message import Alert
 from gateway.alerts.rfc5424 import on_one_line
@@ -36,12 +44,12 @@ FIELDS: Final = MappingProxyType(
         "externalId": "number of the candidate incident, the same for its life; absent in a test and a heartbeat",
         "adtAlertId": "identity of this alert: a repeat has the same",
         "outcome": "where the incident is in its life",
-        "cat": "`anomaly-threshold` for a threshold and a forecast, else `gateway-condition`",
+        "cat": "`anomaly-threshold` for a threshold and a forecast, `dcc-quarantine` for requests that the DCC holds, else `gateway-condition`",
         "deviceExternalId": "name of this gateway (`instance`)",
         "dvchost": "host that it runs on",
         "suser": "DCC User ID that it is about",
         "adtLevel": "`warning` or `quarantine`",
-        "cnt": "count observed; how often it began",
+        "cnt": "count observed; requests that the DCC holds; how often it began",
         "cn1": "`threshold`: the limit that was passed or will be",
         "cn2": "`observed`: the count observed",
         "cn3": "`overshoot`: by how many hundredths of the limit the count is above it (below: negative)",
@@ -61,6 +69,11 @@ FIELDS: Final = MappingProxyType(
         "adtAssignedTo": "who works on it",
         "flexString1": "`marking`: `confidential` or `classified`",
         "flexString2": "`ticket`: reference in another system",
+        "adtFinding": "what a person found it to be: `confirmed`, `false_positive`, `expected_work`",
+        "adtGroup": "number of the group of incidents that it is in",
+        "adtQuarantineEvent": "the DCC's reference of the event under which it holds requests",
+        "adtQuarantineReason": "`user_threshold`, `dcc_threshold` or `attribute_limits`: why the DCC holds them",
+        "adtRequestIds": "requests that are held and were not seen leaving, a few of them",
         "adtDetail": "a plain sentence about the condition",
     }
 )
@@ -109,8 +122,8 @@ def severity(alert: Alert) -> int:
             return HEARTBEAT_SEVERITY
         case "test":
             return TEST_SEVERITY
-        case "closed":
-            return CLOSED_SEVERITY
+    if alert.is_over:
+        return CLOSED_SEVERITY
     if alert.facts is None:
         return WITHHELD_SEVERITY
     return SEVERITIES.get(alert.facts.level, SEVERITIES["warning"])
@@ -126,6 +139,8 @@ def values(alert: Alert, host: str) -> dict[str, str | int]:
             found |= dict(_of_forecast(facts))
         case ConditionFacts() as facts:
             found |= dict(_of_condition(facts))
+            if isinstance(facts, DccQuarantine | UnknownRequest):
+                found |= dict(_of_held(facts))
     ordered = {key: found.get(key) for key in FIELDS}
     return {key: value for key, value in ordered.items() if value is not None and value != ""}
 
@@ -147,6 +162,8 @@ def _of_alert(alert: Alert, host: str) -> Iterator[tuple[str, Value]]:
     yield "adtAssignedTo", alert.assigned_to
     yield "flexString1", alert.marking
     yield "flexString2", alert.ticket
+    yield "adtFinding", alert.finding
+    yield "adtGroup", alert.group or None
 
 
 def _of_breach(facts: BreachFacts) -> Iterator[tuple[str, Value]]:
@@ -181,6 +198,14 @@ def _of_condition(facts: ConditionFacts) -> Iterator[tuple[str, Value]]:
     yield "end", _milliseconds(facts.until or "")
     yield "sourceServiceName", facts.subject
     yield "adtDetail", facts.detail
+
+
+def _of_held(facts: DccQuarantine | UnknownRequest) -> Iterator[tuple[str, Value]]:
+    yield "cat", "dcc-quarantine"
+    yield "cnt", facts.figures.get("requests", facts.occurrences)
+    yield "adtQuarantineEvent", facts.figures.get("event_ref")
+    yield "adtQuarantineReason", facts.figures.get("breach")
+    yield "adtRequestIds", facts.figures.get("request_ids")
 
 
 def _name(alert: Alert, kind: str) -> str:

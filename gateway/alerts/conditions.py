@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.candidate import Candidate, Candidates
+from gateway.alerts.candidate import UPDATE_SECONDS, Candidate, Candidates
 from gateway.alerts.condition import Key, News, combined, merged, news_facts
 from gateway.alerts.facts import Condition, ConditionFacts, Facts, decode_facts, kind_of
 from gateway.clock import Clock
@@ -142,7 +142,7 @@ class Conditions:
     async def _tell_due(self) -> None:
         now = self._clock()
         async with self._database.read() as connection:
-            due = await due_to_be_told(connection, int(now))
+            due = await due_to_be_told(connection, int(now), UPDATE_SECONDS)
         if due:
             async with self._database.write() as connection:
                 await self._candidates.tell_due(connection, now)

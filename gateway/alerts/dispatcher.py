@@ -162,7 +162,8 @@ class Dispatcher:
         if now - outcome.alert.since > self._limits.seconds:
             return "too old"
         # Where the channel takes nothing else, the alert is not to blame.
-        takes_others = now - (self._line.state.taken_at or -math.inf) <= LONGEST_WAIT
+        # A time later than now is from a clock that was set back since: it says nothing of what is taken now.
+        takes_others = 0 <= now - (self._line.state.taken_at or -math.inf) <= LONGEST_WAIT
         if takes_others and outcome.alert.attempts + 1 >= self._limits.attempts:
             return "too many attempts"
         return ""

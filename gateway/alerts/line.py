@@ -26,11 +26,8 @@ class LineState(msgspec.Struct, frozen=True):
     failed_at: float | None = None
     trouble: str = ""
     """Why it failed then."""
-
-    @property
-    def works(self) -> bool:
-        """Whether the last attempt was taken; a channel that was not tried is not known to be in trouble."""
-        return self.failed_at is None or (self.taken_at or 0.0) > self.failed_at
+    works: bool = True
+    """Whether the last attempt was taken; a channel that was not tried is not known to be in trouble."""
 
 
 class Line:
@@ -93,12 +90,13 @@ class Line:
         await self._channel.close()
 
     def _took(self, said: str) -> None:
-        self.state = msgspec.structs.replace(self.state, taken_at=self._clock(), said=said[:DETAIL_LENGTH])
+        said = said[:DETAIL_LENGTH]
+        self.state = msgspec.structs.replace(self.state, taken_at=self._clock(), said=said, works=True)
         self._health.report(f"channel_{self.name}", works=True, needed=False)
 
     def _failed(self, why: str) -> None:
         why = why[:DETAIL_LENGTH]
-        self.state = msgspec.structs.replace(self.state, failed_at=self._clock(), trouble=why)
+        self.state = msgspec.structs.replace(self.state, failed_at=self._clock(), trouble=why, works=False)
         self._health.report(f"channel_{self.name}", works=False, detail=why, needed=False)
 
 

@@ -39,6 +39,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Who did this step."""
     state: str = "candidate"
     """Where the incident is in its life after this step."""
+    finding: str = ""
+    """What a person found it to be (`confirmed`, `false_positive`, `expected_work`), also once it is closed."""
     opened_at: str = ""
     """When what it is about began."""
     user_id: str = ""
@@ -49,9 +51,16 @@ class Alert(msgspec.Struct, frozen=True):
     """Who works on it."""
     ticket: str = ""
     """Reference in another system."""
+    group: int = 0
+    """Number of the group of incidents that it is in; 0 for none."""
     figures: dict[str, int | str] | None = None
     """What a heartbeat says of the gateway, by name; None in every other alert."""
     schema: str = SCHEMA
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: it is closed, or something is added to one that is (a note, its ticket)."""
+        return self.event == "closed" or (self.event == "updated" and self.state == "closed")
 
 
 def notice(alert: Alert) -> Alert:

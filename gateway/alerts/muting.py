@@ -53,8 +53,11 @@ def scope_of(incident: StoredIncident) -> Scope:
 
 
 def may_mute(silence: StoredSilence, incident: StoredIncident) -> bool:
-    """Tell whether *silence*, which is about *incident*, holds its alerts back."""
-    return silence.quarantine or incident.level != QUARANTINE
+    """Tell whether *silence*, which is about *incident*, holds its alerts back.
+
+    One that is settled never does, whatever the clock says: what it muted now would be told by nobody.
+    """
+    return silence.settled_at is None and (silence.quarantine or incident.level != QUARANTINE)
 
 
 async def hear(connection: AsyncConnection, incident: StoredIncident, event: str, now: float) -> Heard:

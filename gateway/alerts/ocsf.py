@@ -100,8 +100,8 @@ def _finding(alert: Alert) -> dict[str, Any]:
             "metadata": _metadata(alert, incident_uid(alert.instance, alert.incident)),
             **_pair("severity", SEVERITIES.get(facts.level, UNKNOWN_SEVERITY) if facts else UNKNOWN_SEVERITY),
             **_pair("status", STATUSES.get(alert.state)),
-            **_pair("verdict", VERDICTS.get(alert.state)),
-            "is_alert": alert.event != "closed",
+            **_pair("verdict", VERDICTS.get(alert.finding or alert.state)),
+            "is_alert": not alert.is_over,
             "comment": alert.reason if by_person else "",
             "status_detail": "" if by_person else alert.reason,
             "assignee": known({"name": alert.assigned_to}),
@@ -116,7 +116,13 @@ def _finding(alert: Alert) -> dict[str, Any]:
             "anomaly_analyses": parts.anomaly_analyses,
             "observables": parts.observables,
             "unmapped": known(
-                {"state": alert.state, "marking": alert.marking, "by": alert.by, **parts.unmapped}
+                {
+                    "state": alert.state,
+                    "marking": alert.marking,
+                    "by": alert.by,
+                    "group": alert.group or None,
+                    **parts.unmapped,
+                }
             ),
         }
     )

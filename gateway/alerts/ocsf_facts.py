@@ -9,9 +9,11 @@ from gateway.alerts.facts import (
     BreachFacts,
     Condition,
     ConditionFacts,
+    DccQuarantine,
     Facts,
     ForecastFacts,
     ThresholdFacts,
+    UnknownRequest,
     kind_of,
 )
 from gateway.alerts.message import Alert
@@ -66,6 +68,8 @@ def known_of(alert: Alert) -> Known:
         return _breach(alert, facts, evidences)
     if isinstance(facts, ForecastFacts):
         return _forecast(alert, facts, evidences)
+    if isinstance(facts, DccQuarantine | UnknownRequest):
+        return _held(alert, facts, evidences)
     if isinstance(facts, ConditionFacts):
         return _condition(alert, facts, evidences)
     return Known(evidences=evidences, **_named([_user(alert.user_id)]), unmapped=_other(facts))
@@ -139,6 +143,30 @@ def _condition(alert: Alert, facts: Condition, evidences: list[dict[str, Any]]) 
     )
 
 
+def _held(alert: Alert, facts: DccQuarantine | UnknownRequest, evidences: list[dict[str, Any]]) -> Known:
+    """Return what is known of requests that the DCC holds: how many, under which event, and which are named."""
+    found = _condition(alert, facts, evidences)
+    event = known({"uid": facts.figures.get("event_ref")})
+    if event:
+        event |= {"type": "DCC quarantine event", "role_id": 3, "role": "Affected"}
+    requests = facts.figures.get("requests")
+    return msgspec.structs.replace(
+        found,
+        count=requests if isinstance(requests, int) else facts.occurrences,
+        **_named([_user(alert.user_id), event]),
+        evidences=[*evidences, *_held_evidence(str(facts.figures.get("request_ids", "")))],
+    )
+
+
+def _held_evidence(request_ids: str) -> list[dict[str, Any]]:
+    name = "request that the DCC holds and that was not seen leaving"
+    return [
+        {"name": name, "uid": each, "api": {"operation": "DUIS request", "request": {"uid": each}}}
+        for each in request_ids.split(", ")
+        if each
+    ]
+
+
 def _other(facts: Facts | None) -> dict[str, Any]:
     return {} if facts is None else {"facts": msgspec.to_builtins(facts)}
 
@@ -165,7 +193,7 @@ def _analysis(threshold: ThresholdFacts, anomalies: list[dict[str, Any]]) -> dic
     parameter = _parameter(threshold)
     return {
         "analysis_targets": [
-            {"name": threshold.user_id, "type": "DCC User"},
+            *([{"name": threshold.user_id, "type": "DCC User"}] if threshold.user_id else []),
             {"name": f"{threshold.communication} {threshold.service}", "type": "Service reference"},
         ],
         "anomalies": anomalies,

@@ -83,8 +83,8 @@ def severity(alert: Alert) -> Severity:
     match alert.event:
         case "heartbeat" | "test":
             return Severity.INFORMATIONAL
-        case "closed":
-            return Severity.NOTICE
+    if alert.is_over:
+        return Severity.NOTICE
     if alert.facts is None:
         return Severity.ERROR
     return SEVERITIES.get(alert.facts.level, Severity.WARNING)

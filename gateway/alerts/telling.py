@@ -50,6 +50,13 @@ class Telling:
             await self._put(connection, opened, heard.note, now)
         await self._put(connection, alert, heard.note, now)
 
+    async def introduce(
+        self, connection: AsyncConnection, incident: StoredIncident, record: AuditRecord, now: float
+    ) -> None:
+        """Put the alert that opens *incident* into the outbox, with the `id` that it had for others before."""
+        alert = self._alert(incident, "opened", record, now, "system", "")
+        await self._put(connection, alert, "", now)
+
     def _alert(
         self,
         incident: StoredIncident,
@@ -72,11 +79,13 @@ class Telling:
             reason=reason,
             by=by,
             state=incident.state,
+            finding=incident.finding or "",
             opened_at=to_text(incident.opened_at),
             user_id=incident.user_id,
             marking=incident.marking,
             assigned_to=incident.assigned_to or "",
             ticket=incident.ticket or "",
+            group=incident.group_id or 0,
         )
 
     def _unread(self, incident: StoredIncident) -> Alert:
@@ -100,7 +109,10 @@ class Telling:
             await self.withhold(connection, await get_incident(connection, number))
 
     async def withhold(self, connection: AsyncConnection, incident: StoredIncident) -> None:
-        """Take the facts out of alerts of a classified incident that were not sent by channels that are not cleared."""
+        """Take the facts out of alerts that were not sent by channels that are not cleared.
+
+        Those of a channel that is not set wait for it, too: it may be set again.
+        """
 
         def without_facts(message: bytes) -> bytes:
             try:

@@ -135,13 +135,14 @@ class AlertDesk:
         return [_shown(alert) for alert in found]
 
     async def resend(self, person: Person, alert_id: int) -> ShownAlert:
-        """Send one dead letter anew; raise `Conflict` where it is none."""
+        """Send one dead letter anew; raise `Conflict` where it is none, `NotFound` where its channel is not set."""
         person.require(Action.HANDLE_ALERTS)
         async with self._database.write() as connection:
             alert = await find_dead(connection, alert_id)
             if alert is None:
                 msg = f"alert {alert_id} is no dead letter"
                 raise Conflict("alert_not_dead", msg, "List them: adt-gateway alerts --dead")
+            self._require_set(alert.channel)
             await self._revive(connection, person, [alert])
         self._ring()
         return _shown(alert)
@@ -149,6 +150,7 @@ class AlertDesk:
     async def resend_all(self, person: Person, channel: str) -> int:
         """Send every dead letter of *channel* anew, in the order in which they were written; return how many."""
         person.require(Action.HANDLE_ALERTS)
+        self._require_set(channel)
         count = 0
         while True:
             async with self._database.write() as connection:
@@ -177,10 +179,7 @@ class AlertDesk:
         Who tested, and what came of it, goes on record. Raises `NotFound` where no channel has that name.
         """
         person.require(Action.HANDLE_ALERTS)
-        if name not in self._lines:
-            msg = f"there is no channel {name}"
-            remedy = f"There are: {', '.join(sorted(self._lines)) or 'none; set one in [alerts]'}"
-            raise NotFound("channel_unknown", msg, remedy)
+        self._require_set(name)
         now = self._clock()
         alert = self._test_alert(person, name, now)
         result = await _sent(self._lines[name], alert)
@@ -191,6 +190,13 @@ class AlertDesk:
                 connection, Entry(person.name, "channel.tested", f"channel/{name}", detail), self._clock()
             )
         return result
+
+    def _require_set(self, name: str) -> None:
+        """Raise `NotFound` where the settings have no channel *name*: what is sent to it would wait for ever."""
+        if name not in self._lines:
+            msg = f"there is no channel {name}"
+            remedy = f"There are: {', '.join(sorted(self._lines)) or 'none; set one in [alerts]'}"
+            raise NotFound("channel_unknown", msg, remedy)
 
     def _test_alert(self, person: Person, name: str, now: float) -> Alert:
         return Alert(

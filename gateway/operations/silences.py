@@ -145,17 +145,18 @@ class Silences:
 
     async def settle(self) -> None:
         """Tell the SOC of every open incident that a silence which is over had muted."""
+        # One instant for all: by a clock set back meanwhile the silence would hold again, and mute what is told.
+        now = self._clock()
         async with self._database.read() as connection:
-            due = await store.due_silences(connection, int(self._clock()))
+            due = await store.due_silences(connection, int(now))
         for silence in due:
             after: int | None = 0
             while after is not None:
-                after = await self._settle(silence, after)
+                after = await self._settle(silence, after, now)
                 self._candidates.ring()
 
-    async def _settle(self, silence: StoredSilence, after: int) -> int | None:
+    async def _settle(self, silence: StoredSilence, after: int, now: float) -> int | None:
         """Tell of the next incidents; return the last of them, or None where that was all."""
-        now = self._clock()
         async with self._database.write() as connection:
             found = await store.waiting_incidents(connection, silence.id, after, AT_ONCE)
             for number in found:

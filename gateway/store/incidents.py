@@ -152,9 +152,13 @@ async def open_with_subject(connection: AsyncConnection) -> list[StoredIncident]
     return [_incident(row) for row in await connection.execute(query)]
 
 
-async def due_to_be_told(connection: AsyncConnection, now: int) -> list[StoredIncident]:
-    """Return the open incidents of which something was kept that is to be told by *now*."""
-    which = is_open, incidents.c.tell_at <= now
+async def due_to_be_told(connection: AsyncConnection, now: int, longest: int) -> list[StoredIncident]:
+    """Return the open incidents of which something was kept that is to be told by *now*.
+
+    A time that is more than *longest* seconds ahead is from a clock that was set back since; it has come.
+    """
+    time = incidents.c.tell_at
+    which = is_open, or_(time <= now, time > now + longest)
     query = select(incidents).where(*which).order_by(incidents.c.id)
     return [_incident(row) for row in await connection.execute(query)]
 

@@ -56,7 +56,7 @@ async def put_alert(
 async def replace_waiting(
     connection: AsyncConnection, but: Iterable[str], incident_id: int, change: Callable[[bytes], bytes]
 ) -> None:
-    """Change what of one incident was not sent, dead letters too, for all channels *but* these, also those not set now."""
+    """Change what of one incident was not sent, dead letters too, for every channel *but* these, set or not."""
     table = outbox.c
     waits = table.incident_id == incident_id, table.sent_at.is_(None), table.channel.not_in(list(but))
     for row in (await connection.execute(select(table.id, table.message).where(*waits))).all():

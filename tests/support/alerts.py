@@ -4,7 +4,16 @@ from typing import Final
 
 import msgspec
 
-from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, SetBy, SourceSilent, ThresholdFacts
+from gateway.alerts.facts import (
+    BreachFacts,
+    DccQuarantine,
+    Facts,
+    ForecastFacts,
+    SetBy,
+    SourceSilent,
+    ThresholdFacts,
+    UnknownRequest,
+)
 from gateway.alerts.message import Alert, RecordFacts, alert_id
 
 HARD: Final = 'a "quoted" \\ back, [a]=b | pipe\nnext line = €, ü'
@@ -62,6 +71,25 @@ SILENT: Final = SourceSilent(
     detail="adaptor-1 brought nothing for 900 s",
     figures={"silent_seconds": 900},
 )
+USER: Final = THRESHOLD.user_id
+HELD: Final = DccQuarantine(
+    level="quarantine",
+    subject=f"{USER}/Q-7",
+    since="2026-12-01T09:00:00Z",
+    until=None,
+    occurrences=1,
+    detail=f"the DCC holds requests of {USER} above our own threshold (quarantine event Q-7)",
+    figures={"event_ref": "Q-7", "breach": "user_threshold", "requests": 25, "predicted": 25},
+)
+NOT_SEEN: Final = UnknownRequest(
+    level="quarantine",
+    subject=USER,
+    since="2026-12-01T09:00:00Z",
+    until="2026-12-01T09:00:00Z",
+    occurrences=2,
+    detail=f"the DCC holds requests of {USER}: we did not see them leave",
+    figures={"request_ids": f"{USER}:1, {USER}:2", "requests": 2},
+)
 
 
 def an_alert(number: int = 7, facts: Facts | None = BREACH, title: str = HARD) -> Alert:
@@ -80,6 +108,8 @@ def an_alert(number: int = 7, facts: Facts | None = BREACH, title: str = HARD) -
         marking="confidential",
         assigned_to="ana",
         ticket="INC-12",
+        finding="confirmed",
+        group=5,
         reason="seen = true",
     )
 

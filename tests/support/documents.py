@@ -45,7 +45,7 @@ from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
 from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
-from tests.support.alerts import BREACH, FORECAST, SILENT, an_alert
+from tests.support.alerts import BREACH, FORECAST, HELD, NOT_SEEN, SILENT, an_alert
 from tests.support.sample_alerts import sample
 from thresholds.profile import Rules
 
@@ -252,7 +252,7 @@ def incident_kinds() -> str:
 def cef_fields() -> str:
     """Return every key of a CEF extension, with what one example says."""
     examples: dict[str, str] = {}
-    for facts in (SILENT, FORECAST, BREACH):
+    for facts in (NOT_SEEN, HELD, SILENT, FORECAST, BREACH):
         alert = an_alert(facts=facts, title="quarantine threshold passed")
         examples |= {key: str(value) for key, value in cef.values(alert, "gw1").items()}
     rows = [[f"`{key}`", meaning, _shortened(examples[key])] for key, meaning in cef.FIELDS.items()]

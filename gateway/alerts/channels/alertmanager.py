@@ -106,7 +106,7 @@ class AlertmanagerChannel:
         if not alert.incident:
             return []
         labels, before = labels_of(alert), told.pop(alert.incident, None)
-        if alert.event != "closed":
+        if not alert.is_over:
             told[alert.incident] = labels
         if before is None or before == labels:
             return []
@@ -129,7 +129,7 @@ class AlertmanagerChannel:
         } | ({"generatorURL": link} if link else {})
 
     def _ends_at(self, alert: Alert) -> str:
-        if alert.event == "closed":
+        if alert.is_over:
             # An end before the start is refused; a clock that was set back must not keep an alert firing.
             return max(alert.at, alert.opened_at)
         if alert.event == "test":
@@ -176,6 +176,8 @@ def annotations(alert: Alert) -> dict[str, str]:
         "marking": alert.marking,
         "assigned_to": alert.assigned_to,
         "ticket": alert.ticket,
+        "finding": alert.finding,
+        "group": str(alert.group or ""),
         "reason": alert.reason,
         "alert_id": alert.id,
         "audit_record": f"{alert.record.number} {alert.record.hash}" if alert.record else "",

@@ -26,6 +26,8 @@ REMEMBERED: Final = 1000
 AGAIN: Final = "It is sent again by itself."
 FOR_GOOD: Final = 500
 """Replies from here on are permanent (RFC 5321, 4.2.1)."""
+TOO_LARGE: Final = 552
+"""The mail is longer than the server takes (RFC 1870, 6.1), said before it comes or after."""
 
 
 class MailChannel:
@@ -46,7 +48,7 @@ class MailChannel:
         self._taken: dict[str, dict[str, str]] = {}
 
     async def send(self, messages: Sequence[bytes]) -> str:
-        """Send; raises `AlertRefused` at a permanent reply (5xx) about the mail itself."""
+        """Send; raises `AlertRefused` at a permanent reply (5xx) to the mail itself, not to who sends it to whom."""
         said = ""
         for message in messages:
             said = await self._send(decode(message))
@@ -64,7 +66,7 @@ class MailChannel:
         except aiosmtplib.SMTPRecipientsRefused as error:
             replies = {each.recipient: SMTPResponse(each.code, each.message) for each in error.recipients}
         except aiosmtplib.SMTPResponseException as error:
-            raise _refused(where, error.code, error.message) from error
+            raise _refused(where, error) from error
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
             raise _unreachable(where, error, settings.timeout_seconds) from error
         return self._judged(alert, replies)
@@ -126,8 +128,10 @@ class MailChannel:
             raise Unavailable("mail_later", f"not for everybody now: {words}", AGAIN)
         self._taken.pop(alert.id, None)
         if not taken:
-            raise AlertRefused(
-                "mail_refused", f"refused for everybody: {words}", "Correct recipients or sender."
+            # It would be said of any mail: of a relay that is closed to us, or of addresses that are wrong.
+            msg = f"refused for everybody: {words}"
+            raise Unavailable(
+                "mail_refused", msg, f"Correct recipients, sender or the right to send. {AGAIN}"
             )
         said = f"the SMTP server took it for {len(taken)}: {next(iter(taken.values()))}"
         if refused:
@@ -141,15 +145,17 @@ def _digest(password: str) -> bytes:
     return hashlib.sha256(password.encode()).digest()
 
 
-def _refused(where: str, code: int, message: str) -> AlertRefused | Unavailable:
-    words = f"{where} answers {code} {quoted(message)}"
-    if code < 0:
-        msg = f"{where} answers something that is not SMTP: {quoted(message)}"
+def _refused(where: str, error: aiosmtplib.SMTPResponseException) -> AlertRefused | Unavailable:
+    words = f"{where} answers {error.code} {quoted(error.message)}"
+    if error.code < 0:
+        msg = f"{where} answers something that is not SMTP: {quoted(error.message)}"
         return Unavailable("mail_unreachable", msg, f"Correct host and port. {AGAIN}")
-    if code >= FOR_GOOD:
+    if error.code == TOO_LARGE or (error.code >= FOR_GOOD and isinstance(error, aiosmtplib.SMTPDataError)):
         return AlertRefused(
-            "mail_refused", words, "Correct sender, size or rights; then send it again by hand."
+            "mail_refused", words, "See in its own log why it refuses it; then send it again by hand."
         )
+    if error.code >= FOR_GOOD:  # before it has seen the mail: it would say so to any
+        return Unavailable("mail_refused", words, f"Correct sender, user or the right to send. {AGAIN}")
     return Unavailable("mail_later", words, AGAIN)
 
 

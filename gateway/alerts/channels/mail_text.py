@@ -90,7 +90,7 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
     yield f"State: {alert.state.replace('_', ' ')}."
     yield from (f"{name}: {one_line(text)}." for name, text in _work(alert) if text)
     yield ""
-    if alert.event != "closed":
+    if not alert.is_over:
         yield f"What to do: {_action(alert)}"
     if console_url:
         yield f"Look at it: {incident_link(console_url, alert.incident)}"
@@ -103,6 +103,8 @@ def _lines(alert: Alert, console_url: str) -> Iterator[str]:
 def _work(alert: Alert) -> Iterator[tuple[str, str]]:
     yield "Assigned to", alert.assigned_to
     yield "Ticket", alert.ticket
+    yield "Found to be", alert.finding.replace("_", " ")
+    yield "Group", str(alert.group or "")
     yield "Reason", alert.reason
     yield "By", alert.by if alert.by != "system" else ""
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from standardwebhooks.webhooks import Webhook
 
-from gateway.alerts.channels.http_client import Answer, HttpClient
+from gateway.alerts.channels.http_client import AGAIN, Answer, HttpClient
 from gateway.alerts.channels.tls import read_secret
 from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, decode
@@ -37,6 +38,22 @@ LONGEST: Final = 64
 MOST_SECRETS: Final = 2
 """The one in use, and the one that takes or took its place."""
 
+ABOUT_THE_ALERT: Final = frozenset({400, 406, 411, 413, 414, 415, 422, 431})
+"""Answers about this very request (RFC 9110, 15.5; RFC 6585, 5): the same would be refused again.
+
+The others of the 400s are about the way there: a proxy, a login page or a receiver being set up gives them to whatever
+comes, and the alerts of such an hour must not become dead letters.
+"""
+ELSEWHERE: Final = "See whether url is right, and what a proxy on the way says."
+TAKES_NONE: Final = MappingProxyType(
+    {
+        401: "Give the receiver the secret in secret_file, and see that both clocks are right.",
+        403: "Give the receiver the secret in secret_file, see that both clocks are right, and that no proxy is in the way.",
+        407: "The proxy wants a user: let it pass this address without one.",
+    }
+)
+"""What to do by status where no alert would be taken; they wait until somebody has done it."""
+
 
 class WebhookChannel:
     """Posts each alert and counts it as taken at an answer of the 200s."""
@@ -52,7 +69,7 @@ class WebhookChannel:
         self._client = HttpClient(settings)
 
     async def send(self, messages: Sequence[bytes]) -> str:
-        """Post; raises `AlertRefused` where the receiver says that it will never take this."""
+        """Post; raises `AlertRefused` where the receiver says that it will never take this very alert."""
         said = ""
         for message in messages:
             alert = decode(message)
@@ -137,16 +154,16 @@ def signature_headers(secrets: list[Webhook], identity: str, now: int, body: byt
 
 
 def judged(answer: Answer) -> str:
-    """Return what the receiver said; raise `AlertRefused` where that is no."""
+    """Return what the receiver said; raise `AlertRefused` where that is no to this alert, else `Unavailable`."""
     if 200 <= answer.status < 300:  # noqa: PLR2004 - taken
         return f"taken: {answer.named}"
     if answer.status == HTTPStatus.GONE:
         msg = f"the receiver says that this address is gone for good, {answer.named}"
         raise AlertRefused("receiver_gone", msg, "Set a new url, or take this channel out of the settings.")
-    if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        remedy = (
-            "Give the receiver the secret in secret_file, and see that both clocks are right; then resend."
+    if answer.status in ABOUT_THE_ALERT:
+        msg = f"the receiver refuses this alert, {answer.named}"
+        raise AlertRefused(
+            "receiver_refused", msg, "See in its own log why it refuses it; then send it again by hand."
         )
-    else:
-        remedy = "See whether url is right and why the receiver refuses it; then send it again by hand."
-    raise AlertRefused("receiver_refused", f"the receiver refuses it, {answer.named}", remedy)
+    msg = f"what answers takes no alert now, {answer.named}"
+    raise Unavailable("receiver_refused", msg, f"{TAKES_NONE.get(answer.status, ELSEWHERE)} {AGAIN}")

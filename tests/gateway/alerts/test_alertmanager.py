@@ -25,7 +25,7 @@ from gateway.store.incidents import get_incident
 from gateway.store.schema import outbox
 from tests.support.http_receiver import Receiver, Request, secret_in
 from tests.support.real_alertmanager import PASSWORD, USER, Alertmanager, needs_alertmanager
-from tests.support.sample_alerts import BREACH, SILENT, message, sample
+from tests.support.sample_alerts import AT, BREACH, SILENT, message, sample
 
 CONSOLE = "https://gateway.example:8470/"
 
@@ -173,6 +173,15 @@ async def test_what_is_open_is_sent_again_with_an_end_that_moves_on(receiver: Re
     assert [each.path for each in receiver.requests] == ["/prefix/api/v2/alerts"] * 2
     (last,) = posted(receiver)
     assert last["endsAt"] == to_text(1_900_000_000.0 + PATIENCE * 60)
+    await channel.close()
+
+
+async def test_what_is_added_to_a_closed_one_does_not_make_it_fire_again(receiver: Receiver) -> None:
+    channel = channel_to(receiver.url, Open())
+    await channel.send([message("closed")])
+    await channel.send([message("updated", state="closed", ticket="INC-1")])
+    (last,) = posted(receiver)
+    assert last["endsAt"] == AT
     await channel.close()
 
 

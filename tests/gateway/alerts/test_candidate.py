@@ -12,8 +12,16 @@ from gateway.alerts.message import decode
 from gateway.errors import Conflict, StoreRefused
 from gateway.store.audit_log import read_records
 from gateway.store.database import Database
-from gateway.store.incidents import StoredIncident, count_open, find_open, get_incident, list_incidents
+from gateway.store.incidents import (
+    StoredIncident,
+    count_open,
+    find_open,
+    get_incident,
+    list_incidents,
+    update_incident,
+)
 from gateway.store.schema import outbox
+from tests.support.alerts import BREACH
 from tests.support.rows import open_incident
 
 NOW = 1_800_000_000.0
@@ -95,6 +103,16 @@ async def test_an_update_told_by_a_clock_since_set_back_holds_up_nothing(sqlite:
     assert await alerts(sqlite) == [("opened", 1), ("updated", 2), ("updated", 3)]
 
 
+async def test_what_was_kept_is_told_though_the_clock_was_set_back(sqlite: Database) -> None:
+    incident = await opened(sqlite)
+    await update(sqlite, incident, 2, NOW)
+    await update(sqlite, incident, 3, NOW + 1)
+    for back, told in ((0, 1), (86_400, 2)):
+        async with sqlite.write() as connection:
+            await candidates().tell_due(connection, NOW + 1 - back)
+        assert [event for event, _ in await alerts(sqlite)].count("updated") == told
+
+
 async def test_what_was_kept_goes_with_the_closing(sqlite: Database) -> None:
     incident = await opened(sqlite)
     await update(sqlite, incident, 2, NOW + 1)
@@ -126,3 +144,18 @@ async def test_the_store_refuses_a_second_open_incident_of_one_subject(database:
             second.id,
             first.id,
         ]
+
+
+async def test_an_alert_says_the_group_and_when_closed_what_was_found(sqlite: Database) -> None:
+    desk = Candidates("test", ("file",), lambda: None)
+    async with sqlite.write() as connection:
+        for subject in ("a", "b"):
+            new = Candidate(BREACH, "passed", NOW, BREACH.threshold.user_id, subject)
+            number = await desk.open(connection, new, NOW)
+        await update_incident(connection, number, finding="false_positive")
+        incident = await get_incident(connection, number)
+        await desk.close(connection, incident, by="ana", reason="seen", now=NOW)
+        query = select(outbox.c.message).order_by(outbox.c.id)
+        first, second, closed = [decode(message) for message in (await connection.execute(query)).scalars()]
+    assert (first.group, second.group, closed.group) == (0, incident.group_id, incident.group_id)
+    assert (second.finding, closed.finding, closed.state) == ("", "false_positive", "closed")

@@ -9,11 +9,14 @@ from gateway.alerts.cef import FIELDS, LABELS, PRODUCT, VENDOR, VERSION, encode,
 from gateway.alerts.facts import Facts
 from gateway.alerts.message import Alert
 from gateway.alerts.rfc5424 import on_one_line
-from tests.support.alerts import BREACH, FORECAST, HARD, SILENT, an_alert, heartbeat
+from tests.support.alerts import BREACH, FORECAST, HARD, HELD, NOT_SEEN, SILENT, an_alert, heartbeat
 from tests.support.syslog_reading import parse_cef
 
 INSTANTS = st.sampled_from(["2026-12-01T10:00:00.123Z", "2026-12-01T10:00:00Z", ""])
 ALERTS = st.builds(lambda alert, at: msgspec.structs.replace(alert, at=at), st.from_type(Alert), INSTANTS)
+
+
+SORTS = (BREACH, FORECAST, SILENT, HELD, NOT_SEEN)
 
 
 def as_sent(text: str) -> str:
@@ -74,15 +77,24 @@ def test_a_breach_says_what_a_soc_asks_first() -> None:
 
 
 def test_every_field_of_the_table_is_sent_by_some_alert_and_no_other_is() -> None:
-    sent = {key for facts in (BREACH, FORECAST, SILENT) for key in values(an_alert(facts=facts), "gw1")}
+    sent = {key for facts in SORTS for key in values(an_alert(facts=facts), "gw1")}
     assert sent == set(FIELDS)
 
 
-@pytest.mark.parametrize(("facts", "level"), [(BREACH, 9), (FORECAST, 9), (SILENT, 6), (None, 7)])
+@pytest.mark.parametrize(("facts", "level"), [(BREACH, 9), (FORECAST, 9), (SILENT, 6), (HELD, 9), (None, 7)])
 def test_severity_follows_the_level_and_is_high_where_that_is_kept_back(
     facts: Facts | None, level: int
 ) -> None:
     assert severity(an_alert(facts=facts)) == level
+
+
+def test_requests_that_the_dcc_holds_are_counted_and_named() -> None:
+    held = parse_cef(encode(an_alert(facts=HELD), "gw1"))[1]
+    assert (held["cat"], held["cnt"], held["adtQuarantineEvent"]) == ("dcc-quarantine", "25", "Q-7")
+    assert held["adtQuarantineReason"] == "user_threshold"
+    unseen = parse_cef(encode(an_alert(facts=NOT_SEEN), "gw1"))[1]
+    assert (unseen["cnt"], unseen["adtRequestIds"]) == ("2", NOT_SEEN.figures["request_ids"])
+    assert (unseen["adtFinding"], unseen["adtGroup"]) == ("confirmed", "5")
 
 
 def test_a_heartbeat_is_about_no_incident() -> None:

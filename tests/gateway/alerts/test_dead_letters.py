@@ -1,6 +1,7 @@
 """What is never taken becomes a dead letter, on record; what follows it goes on."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -145,6 +146,32 @@ async def test_while_the_other_side_takes_nothing_no_alert_is_to_blame(sqlite: D
         dispatcher.retry()
         await settled(sqlite)
     assert sorted(soc.taken) == [b"1", b"2"]
+
+
+async def test_after_a_clock_was_set_back_what_was_taken_before_blames_no_alert(sqlite: Database) -> None:
+    soc, clock = Soc(trouble=b"1"), Clock()
+    await put(sqlite, b"0")
+    async with running(sqlite, soc, clock, Limits(attempts=3)) as dispatcher:
+        await settled(sqlite)
+        clock.now -= 86_400
+        await put(sqlite, b"1")
+
+        async def often() -> bool:
+            clock.now += 61
+            return len(soc.tried) > 10
+
+        await until(often, dispatcher)
+        assert all(row.dead_at is None for row in await rows(sqlite))
+
+
+async def test_a_line_shows_its_last_attempt_whatever_the_clock_says() -> None:
+    soc, clock = Soc(trouble=b"bad"), Clock()
+    line = Line(soc, Health(), clock)
+    for message in (b"good", b"bad", b"good"):
+        clock.now -= 3600
+        with contextlib.suppress(Unavailable):
+            await line.send([message])
+        assert line.state.works == (message == b"good")
 
 
 async def test_what_is_too_old_is_given_up(sqlite: Database) -> None:

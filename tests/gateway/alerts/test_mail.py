@@ -129,16 +129,25 @@ async def test_a_refused_password_is_not_tried_until_it_changes(authority: Autho
         assert len(server.mails) == 1
 
 
-@pytest.mark.parametrize("command", ["MAIL", "DATA"])
-async def test_a_permanent_reply_is_a_refusal_and_another_is_not(
-    server: MailServer, authority: Authority, command: str
+@pytest.mark.parametrize(
+    ("command", "reply", "fault"),
+    [
+        ("DATA", "554 5.7.1 never", AlertRefused),
+        ("MAIL", "552 5.3.4 too large", AlertRefused),
+        ("MAIL", "530 5.7.0 sign in first", Unavailable),
+        ("MAIL", "550 5.7.1 relaying denied", Unavailable),
+    ],
+)
+async def test_a_permanent_reply_about_the_mail_is_a_refusal_and_another_is_not(
+    server: MailServer, authority: Authority, command: str, reply: str, fault: type[Exception]
 ) -> None:
+    """What a server says before it has seen the mail it says to any: those of that hour are no dead letters."""
     channel = channel_to(server.port, authority)
     server.replies = {command: "451 4.3.0 later\x07"}
     with pytest.raises(Unavailable, match=r"451 4\.3\.0 later$"):
         await channel.send([message()])
-    server.replies = {command: "554 5.7.1 never"}
-    with pytest.raises(AlertRefused, match=r"554 5\.7\.1 never"):
+    server.replies = {command: reply}
+    with pytest.raises(fault, match=reply):
         await channel.send([message()])
     server.replies = {}
     await channel.send([message()])
@@ -167,8 +176,11 @@ async def test_one_address_that_is_refused_keeps_nobody_else_from_it_and_is_told
     assert "took it for 1" in said
     assert "refused for good for ciso@example.org: 550 5.1.1 no such user" in said
     server.replies[SOC] = "550 5.1.1 nor this"
-    with pytest.raises(AlertRefused, match="refused for everybody"):
+    with pytest.raises(Unavailable, match="refused for everybody"):
         await channel.send([message("closed")])
+    server.replies = {}
+    await channel.send([message("closed")])
+    assert server.recipients[-1] == [SOC, CISO]
 
 
 async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -281,3 +281,25 @@ async def test_a_classified_incident_keeps_its_title_to_itself(sqlite: Database)
         await update_incident(connection, number, marking="classified")
     row, muted = await desk.silences.one(ADAM, silence.id, 10)
     assert (row.muted, row.withheld, muted) == (1, 1, [])
+
+
+async def test_a_silence_that_is_over_for_good_mutes_nothing_whatever_the_clock_says(
+    sqlite: Database,
+) -> None:
+    """A clock set back, or a step that waited for the store while the silence was settled: nobody would tell it."""
+    desk = Desk(sqlite)
+    await desk.silence(60)
+    await desk.wait(61)
+    desk.now -= 30
+    number = await desk.open()
+    assert await desk.told() == [(number, "opened")]
+
+
+async def test_a_clock_set_back_while_a_silence_is_settled_swallows_nothing(sqlite: Database) -> None:
+    desk = Desk(sqlite)
+    await desk.silence(60)
+    number = await desk.open()
+    times = iter([START + 61.0])
+    desk.silences = Silences(sqlite, desk.candidates, lambda: next(times, START + 30.0))
+    await desk.silences.settle()
+    assert await desk.told() == [(number, "opened")]

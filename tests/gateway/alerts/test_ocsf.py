@@ -13,6 +13,7 @@ from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, SetBy, Sourc
 from gateway.alerts.message import Alert, RecordFacts
 from gateway.alerts.ocsf import detection_finding
 from gateway.clock import to_text
+from tests.support.alerts import HELD, NOT_SEEN, USER
 from tests.support.ocsf import DEFINITIONS, Schema, needs_ocsf
 
 SCHEMA = Schema() if DEFINITIONS.is_dir() else None
@@ -171,6 +172,34 @@ def test_the_life_of_an_incident_shows_as_status_and_verdict(
     assert (event.get("status"), event.get("verdict")) == (status, verdict)
     assert event["unmapped"]["state"] == state
     assert (event["assignee"], event["tickets"]) == ({"name": "kim"}, [{"uid": "INC-1"}])
+
+
+def test_a_closed_one_says_what_it_was_found_to_be() -> None:
+    closed = msgspec.structs.replace(ALERT, event="closed", state="closed", finding="false_positive", group=5)
+    event = detection_finding(closed)
+    assert (event["activity_name"], event["status"], event["verdict"]) == (
+        "Close",
+        "Resolved",
+        "False Positive",
+    )
+    assert event["unmapped"]["group"] == 5
+    added = msgspec.structs.replace(closed, event="updated", ticket="INC-1")
+    assert detection_finding(added)["is_alert"] is False
+
+
+def test_requests_that_the_dcc_holds_are_counted_and_named() -> None:
+    event = detection_finding(msgspec.structs.replace(ALERT, user_id=USER, facts=HELD))
+    assert (event["count"], event["severity"]) == (25, "High")
+    assert [each["uid"] for each in event["resources"]] == [USER, "Q-7"]
+    unseen = detection_finding(msgspec.structs.replace(ALERT, user_id=USER, facts=NOT_SEEN))
+    requests = [each["api"]["request"]["uid"] for each in unseen["evidences"] if "api" in each]
+    assert requests == [f"{USER}:1", f"{USER}:2"]
+
+
+@needs_ocsf
+@pytest.mark.parametrize("held", [HELD, NOT_SEEN])
+def test_what_is_said_of_held_requests_is_right(held: Facts) -> None:
+    assert faults(detection_finding(msgspec.structs.replace(ALERT, user_id=USER, facts=held, group=5))) == []
 
 
 def test_a_marking_is_a_classification_of_the_event() -> None:

@@ -59,6 +59,7 @@ def test_a_heartbeat_has_its_figures() -> None:
         (an_alert(facts=SILENT), Severity.WARNING),
         (an_alert(facts=None), Severity.ERROR),
         (msgspec.structs.replace(an_alert(), event="closed"), Severity.NOTICE),
+        (msgspec.structs.replace(an_alert(), event="updated", state="closed"), Severity.NOTICE),
         (heartbeat(), Severity.INFORMATIONAL),
     ],
 )

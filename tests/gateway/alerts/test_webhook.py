@@ -121,8 +121,8 @@ async def test_an_answer_of_the_200s_is_taken(
     assert str(status) in await channel.send([message()])
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415, 422, 451])
-async def test_other_answers_of_the_400s_are_a_refusal(
+@pytest.mark.parametrize("status", [400, 406, 410, 411, 413, 414, 415, 422, 431])
+async def test_an_answer_about_the_alert_itself_is_a_refusal(
     channel: WebhookChannel, receiver: Receiver, status: int
 ) -> None:
     receiver.answering = lambda _: web.Response(status=status, text="no\x1b[31m such\r\nthing" + "!" * 9999)
@@ -131,6 +131,19 @@ async def test_other_answers_of_the_400s_are_a_refusal(
     assert len(caught.value.message) < 400
     assert ("gone for good" in caught.value.message) == (status == 410)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 407, 409, 418, 421, 423, 426, 428, 451])
+async def test_what_a_proxy_says_to_whatever_comes_makes_no_dead_letter(
+    channel: WebhookChannel, receiver: Receiver, status: int
+) -> None:
+    """Such an answer is about the way there: the alert waits, and the words say what to do."""
+    receiver.answering = lambda _: web.Response(status=status, text="sign in first")
+    with pytest.raises(Unavailable, match=f"{status} .*sign in first") as caught:
+        await channel.send([message()])
+    assert caught.value.remedy.endswith("It is sent again by itself.")
+    receiver.answering = lambda _: web.Response()
+    await channel.send([message()])
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
