@@ -11,7 +11,7 @@ from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import DccQuarantine, decode_facts, kind_of
 from gateway.clock import Clock, to_text
 from gateway.errors import GatewayError
-from gateway.ingest.dcc.news import Overdue, ended_news, overdue_news
+from gateway.ingest.dcc.news import Late, ended_news, overdue_news
 from gateway.store.database import Database
 from gateway.store.incidents import of_subject, open_with_subject
 from gateway.store.quarantine_waits import Waits, waits_by_subject
@@ -66,9 +66,8 @@ class QuarantineWatch:
             self._conditions.ring()
 
     def _changes(self, waits: Mapping[str, Waits]) -> dict[str, int]:
-        now = {subject: each.overdue for subject, each in waits.items()} | {
-            subject: 0 for subject in self._told.keys() - waits.keys()
-        }
+        gone = dict.fromkeys(self._told.keys() - waits.keys(), 0)
+        now = gone | {subject: each.overdue for subject, each in waits.items()}
         return {subject: count for subject, count in now.items() if count != self._told.get(subject, 0)}
 
     async def _overdue(self, subject: str, overdue: int, waits: Waits | None, now: float) -> bool:
@@ -82,7 +81,7 @@ class QuarantineWatch:
         if overdue == known or (begins and overdue < known):
             return False
         since = to_text(waits.first_ms / 1000) if waits else ""
-        late = Overdue(overdue, since, self._wait_seconds)
+        late = Late(overdue, since, self._wait_seconds)
         return await self._put(overdue_news(facts, newest[0].user_id, late, now, begins=begins))
 
     async def _put(self, news: News) -> bool:

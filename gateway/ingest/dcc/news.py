@@ -43,29 +43,29 @@ def quarantine_news(user: str, event: str, counts: Mapping[str, int], breach: st
     )
 
 
-class Overdue(NamedTuple):
+class Late(NamedTuple):
     """Requests that wait for longer than *limit* seconds."""
 
-    count: int
+    requests: int
     since: str
     """Since when the first of them is held; empty where there is none."""
     limit: int
 
 
-def overdue_news(facts: DccQuarantine, user: str, late: Overdue, now: float, *, begins: bool) -> News:
+def overdue_news(facts: DccQuarantine, user: str, late: Late, now: float, *, begins: bool) -> News:
     """Return the news of how many requests of an incident with these *facts* wait too long.
 
     *begins*: it was closed meanwhile, so that this is another one.
     """
     what = _what(facts)
-    detail = f"{what}; {late.count} wait for longer than {late.limit // 60} min" if late.count else what
+    detail = f"{what}; {late.requests} wait for longer than {late.limit // 60} min" if late.requests else what
     return News(
         DccQuarantine,
         facts.subject,
         detail,
         now,
         begins=int(begins),
-        figures=(facts.figures if begins else {}) | {"overdue": late.count, "waits_since": late.since},
+        figures=(facts.figures if begins else {}) | {"overdue": late.requests, "waits_since": late.since},
         user_id=user,
         level=Level.QUARANTINE,
     )

@@ -73,9 +73,9 @@ async def test_a_wait_of_a_closed_incident_opens_another_one_unless_the_closer_k
     await close(inbox, first)
     inbox.machine.wait(WAIT + 1)
     await watch_on(inbox).look()
-    second, first = await inbox.incidents("dcc_quarantine")
-    assert (second[0].is_open, first[0].is_open, second[1].figures["overdue"]) == (True, False, 1)
-    await close(inbox, second[0])
+    (second, told), (earlier, _) = await inbox.incidents("dcc_quarantine")
+    assert (second.is_open, earlier.is_open, told.figures["overdue"]) == (True, False, 1)
+    await close(inbox, second)
     for watch in (watch_on(inbox), watch_on(inbox)):
         await watch.look()
     assert len(await inbox.incidents("dcc_quarantine")) == 2
