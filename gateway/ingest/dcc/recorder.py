@@ -166,7 +166,7 @@ class DccRecorder:
         if not unknown:
             return
         now, ours = self._clock(), self._ours()
-        since = await known_since(connection, int(now) - self._sent_seconds)
+        since = await known_since(connection, int(now) - self._sent_seconds, int(now))
         for user in sorted({each.held.user_id for each in unknown}):
             ids = [each.held.request_id for each in unknown if each.held.user_id == user]
             foreign = bool(ours) and user not in ours
