@@ -97,7 +97,7 @@ class Sshd:
         config = self._folder / "sshd_config"
         config.write_text(documented(self._folder, self.port, self._user, password=bool(self._password)))
         with (self._folder / "log").open("ab") as log:
-            command = [SSHD, "-D", "-e", "-f", config]
+            command: list[str | Path] = [SSHD, "-D", "-e", "-f", config]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         wait_for("the SSH server", self._listens)
 
