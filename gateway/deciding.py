@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.alerts.conditions import Conditions
 from gateway.clock import Clock
 from gateway.delivery.opened import open_way
 from gateway.errors import SettingsError
@@ -14,6 +15,7 @@ from gateway.operations.decisions import Decisions
 from gateway.operations.delivery import Delivery
 from gateway.operations.exit_rules import ExitRules, load_exit_rules
 from gateway.operations.files import Files
+from gateway.operations.quarantine_watch import QuarantineWatch
 from gateway.settings import Settings
 from gateway.store.database import Database
 
@@ -23,7 +25,9 @@ log = structlog.get_logger(__name__)
 class Deciding:
     """Makes and holds them."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, live: Live) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, conditions: Conditions, clock: Clock, live: Live
+    ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock
@@ -31,7 +35,9 @@ class Deciding:
         self._rules = _rules(settings)
         way = open_way(settings.delivery, settings.delivery_folder)
         self.delivery = Delivery(database, way, clock, live, settings.delivery.retry_seconds)
-        self._ends = DecisionEnds(database, settings.quarantine.wait_seconds, clock)
+        wait = settings.quarantine.wait_seconds
+        self._ends = DecisionEnds(database, wait, clock)
+        self._watch = QuarantineWatch(database, conditions, wait, clock)
 
     def decisions(self, files: Files) -> Decisions:
         """Return what people do with decisions; *files* is where they are approved."""
@@ -40,7 +46,7 @@ class Deciding:
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
-        return {"delivery": self.delivery.run, "decisions": self._ends.run}
+        return {"delivery": self.delivery.run, "decisions": self._ends.run, "quarantine": self._watch.run}
 
 
 def exit_profile(settings: Settings) -> Path:

@@ -106,7 +106,7 @@ class Parts:
         if mqtt:
             taken[mqtt.requests_topic] = self._receivers["mqtt"].message
             taken[mqtt.alerts_topic] = self._dcc.inbox.message
-        self._deciding = Deciding(settings, database, clock, live)
+        self._deciding = Deciding(settings, database, self._conditions, clock, live)
         ring = self._deciding.delivery.ring
         self._signing = Signing(
             database, token, settings.token, rules, self.health, self._conditions, clock, ring, live

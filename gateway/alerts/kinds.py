@@ -100,7 +100,9 @@ KIND_TEXTS: Final = MappingProxyType(
             "DCC quarantine",
             "The DCC holds requests of ours and waits for a decision: release or delete.",
             "at the first alert of the DCC for a User ID and quarantine event whose signature is verified",
-            "stays open until a person closes it; later requests of the same event add to it",
+            "each of its requests is seen to have ended (the incident stays open until a person closes it); later "
+            "requests of the event add to it, and so does each that waits for longer than "
+            "`quarantine.wait_seconds` (`overdue`), which opens another one where it was closed",
             "Look under Quarantine which requests are held and whether our own count expected it. Find out "
             "whether the traffic is meant before anything is released.",
             "AdtGatewayDccQuarantine",

@@ -36,6 +36,7 @@ from gateway.store.decisions import (
     page_of_decisions,
     requests_numbered,
     rows_of,
+    submitted_decisions,
     take_requests,
 )
 from gateway.store.profiles import keep_profile
@@ -250,6 +251,12 @@ class Decisions:
         async with self._database.read() as connection:
             found = await page_of_decisions(connection, (page - 1) * PAGE_SIZE, PAGE_SIZE)
             return found, await count_decisions(connection)
+
+    async def submitted(self, person: Person) -> list[StoredDecision]:
+        """Return the decisions that wait for a second person, at most a page, the one that waits longest first."""
+        person.require(Action.READ_FILES)
+        async with self._database.read() as connection:
+            return await submitted_decisions(connection, PAGE_SIZE)
 
 
 def digest(requests: Sequence[HeldRequest]) -> str:

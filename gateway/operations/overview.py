@@ -123,7 +123,7 @@ def _waiting(
             Action.APPROVE_FILE,
             "Decisions on quarantine to approve or reject",
             decisions,
-            "/quarantine/decisions",
+            "/approve",
         ),
         (Action.DECIDE_QUARANTINE, "Requests that the DCC holds, to decide on", held, "/quarantine"),
         (Action.WORK_ON_INCIDENT, "Open incidents to look at", incidents, "/incidents"),

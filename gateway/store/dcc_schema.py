@@ -60,7 +60,7 @@ quarantined = Table(
     Column("service_reference_variant", String(12)),
     Column("episode_id", ForeignKey("episodes.id")),
     Column("incident_id", ForeignKey("incidents.id"), index=True),
-    # The last answer of the DCC to the request after it was held.
+    # The last answer of the DCC to the request after it was held, by the DCC's own time.
     Column("answered_at_ms", BigInteger),
     Column("answer_code", String(16)),
     Column("state", String(16), nullable=False),  # held, decided, released, deleted, ended

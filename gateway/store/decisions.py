@@ -188,6 +188,14 @@ async def count_to_approve(connection: AsyncConnection, name: str) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
+async def submitted_decisions(connection: AsyncConnection, limit: int) -> list[StoredDecision]:
+    """Return up to *limit* decisions that wait for a second person, the one that waits longest first."""
+    which = adt_files.c.state == FileState.SUBMITTED
+    query = _query().join(adt_files, adt_files.c.id == decisions.c.file_id).where(which)
+    rows = (await connection.execute(query.order_by(decisions.c.file_id).limit(limit))).all()
+    return [StoredDecision(await get_file(connection, row[0]), *row[1:]) for row in rows]
+
+
 async def rows_of(
     connection: AsyncConnection, file_id: int, offset: int = 0, limit: int | None = None
 ) -> list[DecisionRow]:

@@ -126,17 +126,20 @@ async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer
     """Keep the DCC's answers to requests that were held when it answered; return to how many.
 
     Whoever decides sees by it that a released request has ended. An answer of before (a Pre-Command that a
-    Transform got under the same RequestID) says nothing of it: the DCC's own times tell.
+    Transform got under the same RequestID) says nothing of it: the DCC's own times tell. They are kept too, so
+    that an answer that comes again, by a broker or by somebody who kept it, is no newer than it was.
     """
-    columns = quarantined.c.id, quarantined.c.request_id, quarantined.c.notified_at_ms
+    names = "id", "request_id", "notified_at_ms", "answered_at_ms"
+    columns = [quarantined.c[name] for name in names]
     query = select(*columns).where(quarantined.c.request_id.in_(list(answers)))
     noted = 0
-    for number, request_id, notified in (await connection.execute(query)).all():
+    for number, request_id, notified, known in (await connection.execute(query)).all():
         answer = answers[request_id]
-        if answer.responded_at_ms <= notified:
+        at_ms = min(answer.responded_at_ms, answer.received_at_ms)
+        if answer.responded_at_ms <= notified or (known is not None and at_ms <= known):
             continue
         change = update(quarantined).where(quarantined.c.id == number)
-        values = {"answered_at_ms": answer.received_at_ms, "answer_code": answer.code}
+        values = {"answered_at_ms": at_ms, "answer_code": answer.code}
         await connection.execute(change.values(**values))
         noted += 1
     return noted

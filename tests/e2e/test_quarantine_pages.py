@@ -60,6 +60,32 @@ def test_from_the_list_to_why_an_alert_is_not_believed_without_script(
         expect(page.get_by_text("The message has no signature")).to_be_visible()
 
 
+def test_requests_are_ticked_in_the_list_and_decided_without_script(browser: Browser, daemon: Daemon) -> None:
+    """The list leads to the proposal on exactly those ticked; then to the decision, which the approver finds."""
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.goto("/quarantine")
+        page.get_by_role("checkbox", name="Decide on request 1").check()
+        page.get_by_role("checkbox", name="Decide on request 3").check()
+        page.get_by_role("button", name="Decide on those ticked").click()
+        expect(page.get_by_role("heading", name="What it covers: 2 requests")).to_be_visible()
+        page.get_by_label("Delete: the DCC drops them").check()
+        page.get_by_label("Reason").fill("not ours")
+        page.get_by_role("button", name="Propose for 2 requests").click()
+        number = int(page.url.rpartition("/")[2])
+        page.goto("/quarantine?state=decided")
+        expect(page.get_by_role("checkbox")).to_have_count(0)
+        expect(page.get_by_role("link", name=f"in decision {number}")).to_have_count(2)
+    with opened(browser, daemon.url) as page:
+        sign_in(page, "bob")
+        page.goto("/approve")
+        assert_accessible(page)
+        page.get_by_role("link", name=f"Look and decide on decision {number}").click()
+        expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+        page.goto("/quarantine")
+        expect(page.get_by_role("checkbox")).to_have_count(0)  # who may not decide is offered none
+
+
 def test_an_incident_leads_to_the_requests_that_are_held(browser: Browser, daemon: Daemon) -> None:
     for kind, rows in (("dcc_quarantine", 2), ("unknown_request", 2)):
         number = next(each["id"] for each in daemon.incidents() if each["kind"] == kind)

@@ -18,21 +18,30 @@ from tests.support.api import wait_for
 SSHD: Final = Path("/usr/sbin/sshd")
 needs_sshd = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
+WRAPPER: Final = tuple(Path("/usr/lib").glob("*/libnss_wrapper.so"))
+"""Lets the server see an account that this machine does not have."""
+needs_accounts = pytest.mark.skipif(not WRAPPER, reason="libnss-wrapper is not installed")
+
 HOST: Final = "127.0.0.1"
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "quarantine.md"
 
 
-def documented(folder: Path, port: int) -> str:
-    """Return the server's settings of the document, for this folder, port and user."""
+def documented(folder: Path, port: int, user: str, *, password: bool = False) -> str:
+    """Return the server's settings of the document, for this folder, port and user; by *password*, if not by key."""
     text = DOCUMENT.read_text("utf-8").partition("```sshd\n")[2].partition("```")[0]
     other = {
         "Port 22": f"ListenAddress {HOST}:{port}",
         "/etc/ssh/ssh_host_ed25519_key": f"{folder}/host_key",
         "/etc/ssh/authorized_keys/%u": f"{folder}/authorized_keys",
-        "AllowUsers adt-gateway": f"AllowUsers {getpass.getuser()}",
-        "PermitRootLogin no": "PermitRootLogin prohibit-password",
+        "AllowUsers adt-gateway": f"AllowUsers {user}",
+        "PermitRootLogin no": "PermitRootLogin yes",  # the tests may run as root
     }
+    if password:
+        other |= {
+            "AuthenticationMethods publickey": "AuthenticationMethods password",
+            "PasswordAuthentication no": "PasswordAuthentication yes",
+        }
     for theirs, ours in other.items():
         assert theirs in text
         text = text.replace(theirs, ours)
@@ -40,11 +49,17 @@ def documented(folder: Path, port: int) -> str:
 
 
 class Sshd:
-    """A server; as a context it is started, and stopped at the end. Files go into `files`."""
+    """A server; as a context it is started, and stopped at the end. Files go into `files`.
 
-    def __init__(self, folder: Path) -> None:
+    With a *password* it takes that alone, of a user whom it alone knows.
+    """
+
+    def __init__(self, folder: Path, password: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._password = password
+        self._user = "sftp-tester" if password else getpass.getuser()
+        self._environment = os.environ | (accounts(folder, self._user, password) if password else {})
         self.files = folder / "files"
         self.files.mkdir()
         self.port = _free_port()
@@ -68,7 +83,7 @@ class Sshd:
         return {
             "host": HOST,
             "port": self.port,
-            "username": getpass.getuser(),
+            "username": self._user,
             "host_keys": [public_key(self._folder / "host_key")],
             "key_file": str(self.key_file),
             "folder": str(self.files),
@@ -80,9 +95,10 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it where root starts it
         config = self._folder / "sshd_config"
-        config.write_text(documented(self._folder, self.port))
+        config.write_text(documented(self._folder, self.port, self._user, password=bool(self._password)))
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stdout=log, stderr=log)
+            command: list[str | Path] = [SSHD, "-D", "-e", "-f", config]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         wait_for("the SSH server", self._listens)
 
     def stop(self) -> None:
@@ -106,6 +122,21 @@ class Sshd:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False
+
+
+def accounts(folder: Path, user: str, password: str) -> dict[str, str]:
+    """Write the accounts of this machine and one more; return what shows them to a program (nss_wrapper)."""
+    command = ["openssl", "passwd", "-6", "-stdin"]
+    hashed = subprocess.run(command, input=password, text=True, capture_output=True, check=True).stdout
+    files = {
+        "PASSWD": Path("/etc/passwd").read_text()
+        + f"{user}:x:{os.geteuid()}:{os.getegid()}::{folder}:/bin/sh\n",
+        "SHADOW": f"{user}:{hashed.strip()}:19000:0:99999:7:::\n",
+        "GROUP": Path("/etc/group").read_text(),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return {"LD_PRELOAD": str(WRAPPER[0])} | {f"NSS_WRAPPER_{name}": str(folder / name) for name in files}
 
 
 def make_key(path: Path) -> Path:

@@ -22,10 +22,10 @@ class RecentAnswers:
         for each in group:
             response = each.response
             if each.is_believed and response.kind == "answer" and response.request_id:
-                self._by_request.pop(response.request_id, None)
-                self._by_request[response.request_id] = Answer(
-                    response.responded_at_ms, each.message.received_at_ms, response.response_code
-                )
+                answer = Answer(response.responded_at_ms, each.message.received_at_ms, response.response_code)
+                earlier = self._by_request.pop(response.request_id, answer)
+                newest = max(earlier, answer, key=lambda one: one.responded_at_ms)
+                self._by_request[response.request_id] = newest
                 added.add(response.request_id)
         while len(self._by_request) > REMEMBERED:
             del self._by_request[next(iter(self._by_request))]

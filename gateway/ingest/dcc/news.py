@@ -1,7 +1,7 @@
 """What is told of quarantine: pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.alerts.condition import News
 from gateway.alerts.facts import DccQuarantine, UnknownRequest
@@ -41,6 +41,52 @@ def quarantine_news(user: str, event: str, counts: Mapping[str, int], breach: st
         user_id=user,
         level=Level.QUARANTINE,
     )
+
+
+class Late(NamedTuple):
+    """Requests that wait for longer than *limit* seconds."""
+
+    requests: int
+    since: str
+    """Since when the first of them is held; empty where there is none."""
+    limit: int
+
+
+def overdue_news(facts: DccQuarantine, user: str, late: Late, now: float, *, begins: bool) -> News:
+    """Return the news of how many requests of an incident with these *facts* wait too long.
+
+    *begins*: it was closed meanwhile, so that this is another one.
+    """
+    what = _what(facts)
+    detail = f"{what}; {late.requests} wait for longer than {late.limit // 60} min" if late.requests else what
+    return News(
+        DccQuarantine,
+        facts.subject,
+        detail,
+        now,
+        begins=int(begins),
+        figures=(facts.figures if begins else {}) | {"overdue": late.requests, "waits_since": late.since},
+        user_id=user,
+        level=Level.QUARANTINE,
+    )
+
+
+def ended_news(facts: DccQuarantine, now: float) -> News:
+    """Return the news that each request of an incident was seen to have ended."""
+    return News(
+        DccQuarantine,
+        facts.subject,
+        f"{_what(facts)}; each has ended",
+        now,
+        begins=0,
+        until=now,
+        figures={"overdue": 0, "waits_since": ""} if facts.figures.get("overdue") else {},
+        level=Level.QUARANTINE,
+    )
+
+
+def _what(facts: DccQuarantine) -> str:
+    return facts.detail.partition("; ")[0]
 
 
 def unknown_news(user: str, request_ids: Sequence[str], since: int, now: float, *, foreign: bool) -> News:

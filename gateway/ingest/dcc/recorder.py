@@ -8,8 +8,9 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.facts import DccQuarantine, kind_of
+from gateway.alerts.facts import DccQuarantine, decode_facts, kind_of
 from gateway.clock import Clock
 from gateway.ingest.dcc.answers import RecentAnswers
 from gateway.ingest.dcc.checked import Checked
@@ -155,8 +156,8 @@ class DccRecorder:
             counts = Counter(str(each.match.matched) for each in found)
             at = min(each.checked.message.received_at_ms for each in found) / 1000
             news = quarantine_news(user, event, counts, str(found[0].held.breach), at)
-            if await find_open(connection, news.key.kind, news.key.subject):
-                news = msgspec.structs.replace(news, begins=0)  # it goes on, and did not begin anew
+            if await _goes_on(connection, news):
+                news = msgspec.structs.replace(news, begins=0)
             await self._conditions.put(connection, news)
             incident = await find_open(connection, news.key.kind, news.key.subject)
             if incident is not None:
@@ -165,7 +166,7 @@ class DccRecorder:
         if not unknown:
             return
         now, ours = self._clock(), self._ours()
-        since = await known_since(connection, int(now) - self._sent_seconds)
+        since = await known_since(connection, int(now) - self._sent_seconds, int(now))
         for user in sorted({each.held.user_id for each in unknown}):
             ids = [each.held.request_id for each in unknown if each.held.user_id == user]
             foreign = bool(ours) and user not in ours
@@ -188,6 +189,13 @@ class DccRecorder:
                     self._opened.append(now)
             bounded.setdefault((user, name), []).extend(found)
         return bounded
+
+
+async def _goes_on(connection: AsyncConnection, news: News) -> bool:
+    """Tell whether the incident is open and what it is about has not ended; otherwise it begins anew."""
+    found = await find_open(connection, news.key.kind, news.key.subject)
+    facts = decode_facts(found.detail) if found else None
+    return isinstance(facts, DccQuarantine) and facts.until is None
 
 
 def _doubted(known: Mapping[str, KnownAlert], checked: Checked) -> bool:

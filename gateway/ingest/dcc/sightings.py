@@ -17,7 +17,7 @@ from gateway.ingest.deduplication import fingerprint_of, found_in
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
 from gateway.store.journal import JournalRow, read_journal
-from gateway.store.schema import digests, episodes, excess
+from gateway.store.schema import digests, episodes, excess, journal
 from thresholds.model import CommunicationClass, Level
 
 CLASSES: Final = tuple(name.value for name in CommunicationClass)
@@ -53,10 +53,13 @@ async def look_up(database: Database, request_ids: Collection[str], since: int) 
     return Looked(seen, passed)
 
 
-async def known_since(connection: AsyncConnection, since: int) -> int:
-    """Return from which second on it is known what left; *since* or later."""
-    first = (await connection.execute(select(func.min(digests.c.received_from)))).scalar_one()
-    return since if first is None else max(since, first)
+async def known_since(connection: AsyncConnection, since: int, now: int) -> int:
+    """Return from which second on it is known what left, *since* or later; *now* where nothing was seen leaving."""
+    firsts = [
+        (await connection.execute(select(func.min(column)))).scalar_one()
+        for column in (digests.c.received_from, journal.c.received_at)
+    ]
+    return max(since, min((first for first in firsts if first is not None), default=now))
 
 
 async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:

@@ -6,6 +6,7 @@ were signed: whoever believes the message reads these and not the ones that came
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -156,7 +157,11 @@ def _verify_with(data: bytes, certificate: x509.Certificate, at_ms: int) -> byte
     configuration = dataclasses.replace(_CONFIGURATION, verification_time=moment)
     try:
         result = XMLVerifier().verify(
-            root, x509_cert=certificate, validate_schema=False, expect_config=configuration
+            root,
+            x509_cert=certificate,
+            validate_schema=False,
+            parser=_parser(),
+            expect_config=configuration,
         )
     except InvalidDigest:
         raise _Refused(Trust.WRONG, "the message is not what was signed") from None
@@ -170,8 +175,9 @@ def _verify_with(data: bytes, certificate: x509.Certificate, at_ms: int) -> byte
     return bytes(result.signed_data)
 
 
-def _parser(encoding: str) -> etree.XMLParser:
-    """Return a parser that keeps all that is signed, and reads nothing but the document."""
+@functools.cache
+def _parser(encoding: str | None = None) -> etree.XMLParser:
+    """Return a parser that keeps all that is signed, and reads nothing but the document; to make one takes long."""
     return etree.XMLParser(encoding=encoding, resolve_entities=False, no_network=True, remove_comments=True)
 
 

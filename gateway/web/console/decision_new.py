@@ -10,12 +10,13 @@ from gateway.errors import Conflict, InvalidInput
 from gateway.ingest.dcc.response import BreachKind
 from gateway.operations.decisions import ROWS_SHOWN, Proposal
 from gateway.store.decisions import Chosen
-from gateway.web.console.decisions import DECISIONS, clock_of, sentence
+from gateway.web.console.decisions import DECISIONS, sentence
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import HIGHEST, LONGEST
 from gateway.web.console.quarantine_words import BREACHES
 from gateway.web.console.visit import Visit
+from gateway.web.console.wait_clock import clock_of
 from thresholds.exit_profile import ExitAction
 
 NEW: Final = f"{DECISIONS}/new"

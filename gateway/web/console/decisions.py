@@ -17,9 +17,10 @@ from gateway.web.console.file_list import TAGS
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import Paging, asked_number
-from gateway.web.console.quarantine_words import BREACHES, spoken
+from gateway.web.console.quarantine_words import BREACHES
 from gateway.web.console.records import shown_records
 from gateway.web.console.visit import Visit
+from gateway.web.console.wait_clock import clock_of
 from gateway.web.files import approve_file, path_number
 
 DECISIONS: Final = "/quarantine/decisions"
@@ -31,30 +32,6 @@ ENDED: Final = "ended"
 
 Taken = Callable[[Visit, int], Awaitable[str]]
 """Takes a step with the decision of a number; returns what to tell."""
-
-
-class WaitClock(msgspec.Struct, frozen=True):
-    """Says how long requests wait, against the limit of the settings; all in seconds but for what names milliseconds."""
-
-    now: float
-    limit: int
-
-    def seconds(self, since_ms: float, ended_at: int | None) -> float:
-        """Return how long a request waits that is held since *since_ms*, or waited until it ended."""
-        return max(0.0, (self.now if ended_at is None else ended_at) - since_ms / 1000)
-
-    def waited(self, since_ms: float, ended_at: int | None = None) -> str:
-        """Return it in words."""
-        return spoken(self.seconds(since_ms, ended_at))
-
-    def is_over(self, since_ms: float, ended_at: int | None = None) -> bool:
-        """Tell whether that is longer than it may be."""
-        return self.seconds(since_ms, ended_at) > self.limit
-
-
-def clock_of(visit: Visit) -> WaitClock:
-    """Return the clock of now."""
-    return WaitClock(visit.services.clock(), visit.services.decisions.wait_seconds)
 
 
 async def listed(visit: Visit) -> web.StreamResponse:

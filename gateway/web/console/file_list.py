@@ -13,6 +13,7 @@ from gateway.operations.file_steps import choices
 from gateway.store.adt_files import FileState
 from gateway.web.console.page import Page
 from gateway.web.console.visit import Visit
+from gateway.web.console.wait_clock import clock_of
 
 FILES: Final = "/files"
 APPROVE: Final = "/approve"
@@ -82,12 +83,14 @@ def _filters(found: FileList, state: str) -> list[Filter]:
 
 
 async def inbox(visit: Visit) -> web.StreamResponse:
-    """List the files that wait for approval, one's own apart: somebody else approves those."""
+    """List the files and decisions that wait for approval, one's own apart: somebody else approves those."""
     number = page_number(visit)
     found = await list_page(visit.services.database, visit.person, FileState.SUBMITTED, number)
     rows = [(file, choices(file, visit.person)[0].obstacle) for file in found.files]
     pages = Pages(APPROVE, {}, number, found.total, PAGE_SIZE)
-    return visit.show("approve.html", rows=rows, pages=pages)
+    waiting = await visit.services.decisions.submitted(visit.person)
+    decisions = [(each, choices(each.file, visit.person)[0].obstacle) for each in waiting]
+    return visit.show("approve.html", rows=rows, pages=pages, decisions=decisions, clock=clock_of(visit))
 
 
 class Pages(msgspec.Struct, frozen=True):

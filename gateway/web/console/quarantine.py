@@ -8,11 +8,13 @@ from gateway.access import Action
 from gateway.ingest.dcc.response import BreachKind
 from gateway.ingest.dcc.signature import Trust
 from gateway.store.dcc_alerts import AlertFilter
-from gateway.store.quarantined import MATCHES, STATES, HeldFilter
+from gateway.store.quarantined import HELD, MATCHES, STATES, HeldFilter
 from gateway.web.console import quarantine_words as words
+from gateway.web.console.decisions import DECISIONS
 from gateway.web.console.page import Page
 from gateway.web.console.paging import ROWS, Paging, address, asked_choice, asked_number, asked_text
 from gateway.web.console.visit import Visit
+from gateway.web.console.wait_clock import clock_of
 from gateway.web.files import path_number
 
 QUARANTINE: Final = "/quarantine"
@@ -59,11 +61,25 @@ async def listed(visit: Visit) -> web.StreamResponse:
         filtered=any(value for name, value in conditions.items() if name != "state"),
         paging=Paging(address(QUARANTINE, conditions), page, found.count),
         words=words,
-        now=visit.services.clock(),
+        clock=clock_of(visit),
+        may_decide=visit.person.may(Action.DECIDE_QUARANTINE),
+        decide_on_all=_proposal_of(wanted),
         state_options=[(state, state) for state in (*STATES, ANY)],
         breach_options=[("", "any"), *words.BREACHES.items()],
         match_options=[("", "any"), *((name, text[0]) for name, text in words.MATCHES.items())],
     )
+
+
+def _proposal_of(wanted: HeldFilter) -> str:
+    """Return the proposal on all that match; empty where a decision does not know one of the conditions."""
+    conditions = {
+        "event": wanted.event_ref,
+        "user": wanted.user_id,
+        "incident": str(wanted.incident_id or ""),
+        "breach": wanted.breach,
+    }
+    is_other = wanted.matched or wanted.request_id or wanted.state != HELD
+    return address(f"{DECISIONS}/new", conditions) if any(conditions.values()) and not is_other else ""
 
 
 async def alerts(visit: Visit) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gateway.delivery.sftp import SftpWay
 from gateway.delivery_settings import Delivery, Sftp
 from gateway.errors import Conflict, Unavailable
-from tests.support.sshd import Sshd, cut_before, make_key, needs_sshd, public_key
+from tests.support.sshd import Sshd, cut_before, make_key, needs_accounts, needs_sshd, public_key
 
 pytestmark = needs_sshd
 
@@ -49,6 +49,26 @@ async def test_the_files_arrive_and_what_the_server_said_is_told(sshd: Sshd) -> 
         assert (
             f"{name}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()} read back" in handed.said
         )
+
+
+@needs_accounts
+async def test_the_user_may_prove_itself_by_a_password_from_a_file(tmp_path: Path) -> None:
+    """Read anew each time; a wrong one is refused, and neither is in what is told."""
+    password = tmp_path / "password"
+    password.write_text("wrong horse\n")
+    with Sshd(tmp_path / "sshd", "correct horse") as server:
+        by_password = way(server, key_file=None, password_file=str(password))
+        with pytest.raises(Unavailable) as refused:
+            await by_password.deliver(7, PARTS)
+        assert refused.value.code == "sftp_refused"
+        assert "horse" not in f"{refused.value.message} {refused.value.remedy}"
+        password.write_text("correct horse\n")
+        handed = await by_password.deliver(7, PARTS)
+        assert there(server) == PARTS
+        assert "horse" not in handed.said
+        with pytest.raises(Unavailable) as by_key:
+            await way(server).deliver(7, PARTS)
+        assert by_key.value.code == "sftp_refused"
 
 
 async def test_to_deliver_again_changes_nothing(sshd: Sshd) -> None:

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ingest.deduplication import GENERATIONS, Deduplication, fingerprint, packed, unpacked
+from gateway.ingest.deduplication import (
+    GENERATIONS,
+    Deduplication,
+    fingerprint,
+    found_in,
+    packed,
+    unpacked,
+)
 from thresholds.model import Communication, CommunicationClass, UserId
 
 USER = UserId("90-B3-D5-1F-30-01-00-00")
@@ -73,3 +80,10 @@ def test_a_clock_set_back_forgets_nothing() -> None:
     remembered.remember([2], 1_790_000_000 - 86_400)
     assert 1 in remembered
     assert 2 in remembered
+
+
+def test_what_is_wanted_is_found_though_others_have_the_same_counter_or_hash() -> None:
+    kept = [(hashed << 64) | counter for hashed in range(1, 5) for counter in (7, 8)]
+    wanted = {kept[0], kept[5], (9 << 64) | 7, (1 << 64) | 9}
+    assert found_in(packed(kept), wanted) == {kept[0], kept[5]}
+    assert found_in(packed(kept), {(9 << 64) | 7}) == found_in(packed([]), wanted) == set()

@@ -15,6 +15,7 @@ from gateway.ingest.intake import Intake, Taken
 from gateway.ingest.recorder import Recorder
 from gateway.settings import Ingest, Settings
 from gateway.store.database import open_database
+from gateway.store.digests import Digest, add_digest, keep_history_until
 from gateway.store.journal import Observation
 from gateway.store.journal_writer import open_journal_writer
 from gateway.store.migrate import migrate
@@ -59,3 +60,18 @@ async def test_what_a_crash_left_unfinished_is_known_however_long_the_gateway_wa
     async with running(tmp_path, later, unfinished_since) as intake:
         assert await intake.take([observation(2, later)]) == Taken(1, 0)
         assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
+
+
+async def test_a_start_does_not_read_what_is_kept_only_to_know_what_left(tmp_path: Path) -> None:
+    """Digests are kept for `dcc.sent_seconds`; those beyond horizon and windows would cost memory and time."""
+    async with running(tmp_path, START, float("inf")) as intake:
+        assert await intake.take([observation(1, START)]) == Taken(1, 0)
+    database = open_database(Settings(data_directory=tmp_path))
+    old = START - HORIZON - 7200
+    digest = Digest(0, old, old + 59, old, old + 59, 1, b"no places", b"no keys")
+    async with database.write() as connection:
+        await add_digest(connection, digest, {})
+        await keep_history_until(connection, START - 600)
+    await database.close()
+    async with running(tmp_path, START + 1, float("inf")) as intake:
+        assert await intake.take([observation(1, START), observation(2, START + 1)]) == Taken(1, 1)

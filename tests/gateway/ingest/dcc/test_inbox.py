@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.clock import to_text
 from gateway.errors import Unavailable
 from gateway.ingest.dcc import inbox as module
 from gateway.ingest.dcc import recorder, records
@@ -180,6 +181,30 @@ async def test_an_unsigned_answer_ends_nothing_and_a_signed_one_is_noted(inbox: 
     await inbox.take(DCC.sign(answer(request_id(1), "I0", at=inbox.machine())))
     (row,) = await inbox.rows()
     assert (row.answer_code, row.answered_at_ms) == ("I0", inbox.machine() * 1000)
+
+
+async def test_an_answer_that_comes_again_is_no_newer_than_it_was(inbox: Inbox) -> None:
+    """A broker repeats, and who keeps true answers may replay them: neither ends what is decided since."""
+    await inbox.held(1)
+    inbox.machine.wait(5)
+    first = DCC.sign(answer(request_id(1), "E65", at=inbox.machine()))
+    await inbox.take(first)
+    inbox.machine.wait(60)
+    second = DCC.sign(answer(request_id(1), "I0", at=inbox.machine()))
+    (before,) = await inbox.rows()
+    for again in (first, second, first):
+        await inbox.take(again)
+        inbox.machine.wait(60)
+    (row,) = await inbox.rows()
+    assert before.answered_at_ms is not None
+    assert row.answered_at_ms == before.answered_at_ms + 60_000
+    assert row.answer_code == "I0"
+
+
+async def test_where_nothing_was_seen_leaving_nothing_is_said_to_be_known_of_earlier(small: Inbox) -> None:
+    await small.held(1)
+    ((_, nothing),) = await small.incidents("unknown_request")
+    assert nothing.figures["known_since"] == to_text(int(small.machine()))
 
 
 async def test_other_alerts_are_counted_by_code_and_pass_by(small: Inbox) -> None:
