@@ -62,10 +62,10 @@ def show_decision(number: int, as_json: bool) -> None:
     if found["delivery"]:
         show(found["delivery"])
     rows = [
-        [str(row["line"]), row["event_ref"], row["request_id"], row["ended_how"] or "-"]
+        [str(row["line"]), row["event_ref"], row["request_id"], row["matched"], row["ended_how"] or "-"]
         for row in found["rows"]
     ]
-    table(["line", "event", "request", "ended"], rows)
+    table(["line", "event", "request", "our own count", "ended"], rows)
 
 
 @quarantine.command()
@@ -89,7 +89,10 @@ def decide(action: str, reason: str, yes: bool, as_json: bool, **given: Any) -> 
     covered = ask(lambda client: client.post("/api/v1/quarantine/preview", chosen))
     if not yes:
         for each in covered["requests"]:
-            talk(f"{each['id']}  {each['event_ref']}  {each['request_id']}")
+            talk(f"{each['id']}  {each['event_ref']}  {each['request_id']}  {each['matched']}")
+        not_seen = sum(each["matched"] == "unknown" for each in covered["requests"])
+        if not_seen:
+            talk(f"{not_seen} of these were not seen leaving: find out who sent them before anything is released.")
         more = ", the first of more" if covered["more"] else ""
         click.confirm(
             f"{action.capitalize()} {plural(covered['count'], 'request')}{more}?", abort=True, err=True

@@ -55,6 +55,7 @@ def test_a_decision_from_its_conditions_to_its_end(browser: Browser, gateway: Da
         page.get_by_label("Quarantine event").fill("42")
         page.get_by_role("button", name="Find").click()
         expect(page.get_by_role("heading", name="What it covers: 3 requests")).to_be_visible()
+        expect(page.get_by_text("3 of these were not seen leaving")).to_be_visible()
         assert_accessible(page)
         picture(page, "propose")
         page.get_by_role("button", name="Propose for 3 requests").click()
@@ -72,6 +73,7 @@ def test_a_decision_from_its_conditions_to_its_end(browser: Browser, gateway: Da
         assert page.locator("pre").inner_text().splitlines() == content.splitlines()
         for counter in (1, 2, 3):
             expect(page.get_by_role("cell", name=request_id(counter))).to_be_visible()
+        expect(page.get_by_text("3 of these were not seen leaving")).to_be_visible()
         assert_accessible(page)
         picture(page, "approve")
         page.get_by_role("button", name="Approve").click()

@@ -8,6 +8,7 @@ from gateway.access import Action
 from gateway.ingest.dcc.response import BreachKind
 from gateway.ingest.dcc.signature import Trust
 from gateway.store.dcc_alerts import AlertFilter
+from gateway.store.decision_rows import HELD
 from gateway.store.quarantined import MATCHES, STATES, HeldFilter
 from gateway.web.console import quarantine_words as words
 from gateway.web.console.page import Page
@@ -56,14 +57,29 @@ async def listed(visit: Visit) -> web.StreamResponse:
         found=found,
         unbelieved=unbelieved.count,
         wanted=conditions,
+        decide=_way_to_decide(visit, conditions) if found.held else "",
         filtered=any(value for name, value in conditions.items() if name != "state"),
         paging=Paging(address(QUARANTINE, conditions), page, found.count),
         words=words,
+        may_decide=visit.person.may(Action.DECIDE_QUARANTINE),
         now=visit.services.clock(),
         state_options=[(state, state) for state in (*STATES, ANY)],
         breach_options=[("", "any"), *words.BREACHES.items()],
         match_options=[("", "any"), *((name, text[0]) for name, text in words.MATCHES.items())],
     )
+
+
+def _way_to_decide(visit: Visit, conditions: dict[str, str]) -> str:
+    """Return the address to decide on all that is listed; empty where there is none.
+
+    A decision knows fewer conditions than the list: one that it would leave out must not widen it.
+    """
+    given = {name: value for name, value in conditions.items() if value and name != "state"}
+    if not visit.person.may(Action.DECIDE_QUARANTINE) or conditions["state"] != HELD:
+        return ""
+    if not given.keys() <= {"user", "event", "breach", "incident"}:
+        return ""
+    return address(f"{QUARANTINE}/decisions/new", given)
 
 
 async def alerts(visit: Visit) -> web.StreamResponse:
