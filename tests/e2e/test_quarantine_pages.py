@@ -90,3 +90,9 @@ def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemo
         sign_in(page, "adam")
         page.goto("/quarantine")
         expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
+
+
+def test_the_command_line_says_what_to_do_about_a_request_that_was_not_seen_leaving(daemon: Daemon) -> None:
+    number = next(each["id"] for each in daemon.incidents() if each["kind"] == "unknown_request")
+    shown = daemon.as_("ana").cli("incidents", "show", str(number)).stdout
+    assert "do not release them. Then: adt-gateway incidents acknowledge" in shown
