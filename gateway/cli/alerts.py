@@ -39,7 +39,12 @@ def alerts(ctx: click.Context, state: str, channel: str | None, as_json: bool) -
 
 
 def _channel_row(channel: dict[str, Any]) -> list[str]:
-    state = "works" if channel["works"] else "in trouble" if channel["is_set"] else "not set any more"
+    if not channel["is_set"]:
+        state = "not set any more"
+    elif not channel["works"]:
+        state = "in trouble"
+    else:
+        state = "works" if channel["taken_at"] else "nothing sent yet"
     trouble = "" if channel["works"] else channel["trouble"]
     return [
         channel["name"],

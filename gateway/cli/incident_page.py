@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from gateway.alerts.kinds import kind_text
 from gateway.cli.incident_life import work
 from gateway.cli.output import plural
 from gateway.cli.words import utc
@@ -108,7 +109,7 @@ def _next(incident: Mapping[str, Any]) -> str:
         return "Nothing: it is closed."
     then = f"Then: {_verb(incident)}"
     if incident["kind"] not in {"threshold", "forecast"}:
-        return f"See docs/monitoring.md, kind {incident['kind']}. {then}"
+        return f"{kind_text(incident['kind']).do} {then}".strip()
     found = "Find out who sent the requests in excess, and why"
     quarantine = "; the DCC will quarantine them" if incident["level"] == "quarantine" else ""
     return f"{found}{quarantine}. {then}"

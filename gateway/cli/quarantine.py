@@ -21,6 +21,39 @@ def quarantine() -> None:
 
 
 @quarantine.command()
+@click.option("--state", default="held", help="held (the default), decided, released, deleted or ended.")
+@click.option("--event", default="", help="Quarantine event reference.")
+@click.option("--user", default="", help="User ID (EUI-64).")
+@as_json
+def held(state: str, event: str, user: str, as_json: bool) -> None:
+    """List the requests that the DCC holds, who waits longest first, with what our own count says of each."""
+    given = {name: value for name, value in {"event": event, "user": user}.items() if value}
+    found = ask(lambda client: client.get("/api/v1/quarantined", state=state, **given))
+    if as_json:
+        print_json(found)
+        return
+    if not found["requests"]:
+        talk("No request matches: the DCC holds none of ours that we know of in this state.")
+        return
+    rows = [
+        [
+            str(each["id"]),
+            each["state"],
+            each["received_at"],
+            each["event_ref"],
+            each["breach"],
+            each["matched"],
+            each["service_reference_variant"] or "-",
+            each["request_id"],
+        ]
+        for each in found["requests"]
+    ]
+    table(["number", "state", "since", "event", "held for", "our own count", "service", "request"], rows)
+    if found["count"] > len(rows):
+        talk(f"The first {len(rows)} of {plural(found['count'], 'request')}; --event or --user shows others.")
+
+
+@quarantine.command()
 @as_json
 def decisions(as_json: bool) -> None:
     """List decisions, newest first."""
@@ -62,10 +95,10 @@ def show_decision(number: int, as_json: bool) -> None:
     if found["delivery"]:
         show(found["delivery"])
     rows = [
-        [str(row["line"]), row["event_ref"], row["request_id"], row["ended_how"] or "-"]
+        [str(row["line"]), row["event_ref"], row["request_id"], row["matched"], row["ended_how"] or "-"]
         for row in found["rows"]
     ]
-    table(["line", "event", "request", "ended"], rows)
+    table(["line", "event", "request", "our own count", "ended"], rows)
 
 
 @quarantine.command()
@@ -89,7 +122,12 @@ def decide(action: str, reason: str, yes: bool, as_json: bool, **given: Any) -> 
     covered = ask(lambda client: client.post("/api/v1/quarantine/preview", chosen))
     if not yes:
         for each in covered["requests"]:
-            talk(f"{each['id']}  {each['event_ref']}  {each['request_id']}")
+            talk(f"{each['id']}  {each['event_ref']}  {each['request_id']}  {each['matched']}")
+        not_seen = sum(each["matched"] == "unknown" for each in covered["requests"])
+        if not_seen:
+            talk(
+                f"{not_seen} of these were not seen leaving: find out who sent them before anything is released."
+            )
         more = ", the first of more" if covered["more"] else ""
         click.confirm(
             f"{action.capitalize()} {plural(covered['count'], 'request')}{more}?", abort=True, err=True

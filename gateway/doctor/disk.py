@@ -53,7 +53,7 @@ async def _folders(settings: Settings, now: float) -> AsyncIterator[Finding]:
     if settings.delivery.channel == "folder":
         yield judge_folder(DELIVERY, settings.delivery_folder)
     else:
-        yield ok(DELIVERY, f"not used: files are delivered by {settings.delivery.channel}")
+        yield ok(DELIVERY, f"not used: delivery.channel is {settings.delivery.channel}")
 
 
 CHECKS = (Check((DATA, SPACE, DELIVERY), _folders),)

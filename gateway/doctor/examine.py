@@ -4,7 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from gateway.doctor import disk, evidence, network, rules, store, time_source, token
+from gateway.doctor import disk, evidence, network, rules, soc, store, time_source, token
 from gateway.doctor.finding import SETTINGS, Check, Finding, failed, ok, unknown
 from gateway.errors import SettingsError
 from gateway.settings import Settings, load_settings
@@ -17,6 +17,7 @@ CHECKS: Final = (
     *time_source.CHECKS,
     *token.CHECKS,
     *network.CHECKS,
+    *soc.CHECKS,
 )
 
 

@@ -30,6 +30,7 @@ from gateway.store.decisions import (
     HeldRequest,
     StoredDecision,
     count_decisions,
+    count_not_seen,
     get_decision,
     held_requests,
     insert_decision,
@@ -67,6 +68,8 @@ class Decision(msgspec.Struct, frozen=True):
     rows: list[DecisionRow]
     content: bytes
     """Of the file."""
+    not_seen: int
+    """How many of all its requests were not seen leaving."""
 
 
 class Proposal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,7 +246,7 @@ class Decisions:
             stored = await get_decision(connection, number)
             rows = await rows_of(connection, number, (page - 1) * ROWS_SHOWN, ROWS_SHOWN)
             content = await get_part(connection, number, "content") or b""
-        return Decision(stored, rows, content)
+            return Decision(stored, rows, content, await count_not_seen(connection, number))
 
     async def newest(self, person: Person, page: int = 1) -> tuple[list[StoredDecision], int]:
         """Return a page of decisions (the first is 1), newest first, and how many there are."""

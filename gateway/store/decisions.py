@@ -18,6 +18,9 @@ from gateway.store.schema import adt_files
 AT_ONCE: Final = 500
 """Rows that one statement names: databases take a limited number of values."""
 
+NOT_SEEN: Final = "unknown"
+"""What our own count says of a request that was not seen leaving."""
+
 OPEN: Final = (HELD, DECIDED, RELEASED, DELETED)
 """States of requests that were not seen to have ended."""
 
@@ -69,10 +72,17 @@ class HeldRequest(msgspec.Struct, frozen=True):
     request_id: str
     service_reference_variant: str | None
     breach: str
+    matched: str
+    """What our own count says of it."""
     incident_id: int | None
     received_at_ms: int
     state: str
     decision_id: int | None
+
+    @property
+    def is_not_seen(self) -> bool:
+        """Whether it was not seen leaving: somebody may send in our name."""
+        return self.matched == NOT_SEEN
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -90,6 +100,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
     received_at_ms: int
     service_reference_variant: str | None
     breach: str
+    matched: str
     answer_code: str | None
 
 
@@ -121,7 +132,7 @@ _HELD_COLUMNS: Final = tuple(
 )
 _OWN: Final = ("line", "quarantined_id", "user_id", "event_ref", "request_id")
 _ENDED: Final = ("ended_at", "ended_how", "ended_by", "ended_reason")
-_OTHER: Final = ("received_at_ms", "service_reference_variant", "breach", "answer_code")
+_OTHER: Final = ("received_at_ms", "service_reference_variant", "breach", "matched", "answer_code")
 
 
 async def held_requests(connection: AsyncConnection, chosen: Chosen, limit: int) -> list[HeldRequest]:
@@ -205,6 +216,14 @@ async def rows_of(
     query = select(*columns).select_from(joined).where(decision_rows.c.file_id == file_id)
     query = query.order_by(decision_rows.c.line).offset(offset)
     return [DecisionRow(*row) for row in await connection.execute(query.limit(limit) if limit else query)]
+
+
+async def count_not_seen(connection: AsyncConnection, file_id: int) -> int:
+    """Return how many requests of a decision were not seen leaving."""
+    joined = decision_rows.join(quarantined, quarantined.c.id == decision_rows.c.quarantined_id)
+    which = decision_rows.c.file_id == file_id, quarantined.c.matched == NOT_SEEN
+    query = select(func.count()).select_from(joined).where(*which)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def held_by_state(connection: AsyncConnection) -> dict[str, tuple[int, int]]:

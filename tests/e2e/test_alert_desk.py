@@ -129,6 +129,8 @@ def test_the_page_says_what_is_wrong_with_a_channel(browser: Browser, breached: 
         expect(page.get_by_role("alert")).to_contain_text("The test of file was not taken")
         assert_accessible(page)
         expect(page.get_by_text("in trouble")).to_be_visible()
+        page.goto("/overview")
+        expect(page.get_by_role("link", name="alerts to file")).to_be_visible()
     with opened(browser, breached.url) as page:
         sign_in(page, "adam")
         page.goto("/alerts")

@@ -25,6 +25,8 @@ def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         daemon.submit(row(3, 5), name="waiting.csv")
         daemon.as_("adaptor").send_lines([header_line(number) for number in range(SENT)])
         wait_for("the incidents", lambda: len(daemon.incidents()) >= 3)
+        about = ["--kind", "threshold", "--for", "2h", "--planned-work", "--reason", "CHG-7 firmware"]
+        assert daemon.as_("olga").cli("silences", "add", *about).returncode == 0
         yield daemon
 
 
@@ -38,6 +40,14 @@ def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         "/incidents/2",
         "/incidents/2?page=2",
         "/incidents/3",
+        "/alerts",
+        "/alerts?state=sent",
+        "/silences",
+        "/silences/new",
+        "/silences/1",
+        "/quarantine",
+        "/quarantine/decisions",
+        "/quarantine/decisions/new",
         "/audit",
         "/audit/30",
         "/token",

@@ -148,3 +148,12 @@ def test_what_is_missing_is_said_at_its_field(gateway: Daemon) -> None:
         "the request", lambda: gateway.query("SELECT state FROM quarantined WHERE event_ref = '60'")
     )
     assert held == [("held",)]
+
+
+def test_whoever_approves_is_told_how_many_were_not_seen_leaving(gateway: Daemon) -> None:
+    hold(gateway, 80, 41, 42)
+    fields = {"event": "80", "action": "RELEASE", "reason": "ours"}
+    made = signed_in(gateway, "ana").post("/quarantine/decisions/new", fields)
+    shown = words(signed_in(gateway, "bob").get(made.headers["Location"]))
+    assert "2 of these were not seen leaving" in shown
+    assert shown.count("not seen leaving") == 3  # above the list, and at each request

@@ -149,6 +149,10 @@ def test_the_command_line_decides_approves_and_hands_over(
     sshd.stop()
     hold(gateway, 1, 2)
     ana, bob, olga = (gateway.as_(name) for name in ("ana", "bob", "olga"))
+    listed = olga.cli("quarantine", "held", "--event", "42")
+    assert (listed.returncode, listed.stdout.count("unknown")) == (0, 2)
+    assert request_id(2) in listed.stdout
+    assert "No request matches" in olga.cli("quarantine", "held", "--event", "43").stderr
     done = ana.cli(
         "quarantine", "decide", "delete", "--event", "42", "--reason", "not ours", "--yes", "--json"
     )

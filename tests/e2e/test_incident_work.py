@@ -215,6 +215,7 @@ def test_everybody_can_work_on_an_incident(browser: Browser, watched: Daemon) ->
         sign_in(page, "ana")
         for where in ("/incidents/1", "/incidents/1/work", "/incidents?state=all"):
             page.goto(where)
+            assert "ADT Gateway <" not in page.get_by_role("contentinfo").inner_text()  # it says its version
             assert_accessible(page)
             page.set_viewport_size({"width": WIDTH, "height": 740})
             assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH

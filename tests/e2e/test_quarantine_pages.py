@@ -1,5 +1,6 @@
 """The pages of quarantine in a real browser: everybody can use them, with script and without."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -94,3 +95,30 @@ def test_an_incident_leads_to_the_requests_that_are_held(browser: Browser, daemo
             page.goto(f"/incidents/{number}")
             page.get_by_role("link", name="The requests that are held").click()
             expect(page.get_by_role("row")).to_have_count(rows)
+
+
+def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemon: Daemon) -> None:
+    """One request, or all that is listed; never more than the list shows, and nothing for whom may not decide."""
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.goto("/quarantine?event=42")
+        page.get_by_role("link", name="Decide on these requests").click()
+        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
+        page.goto("/quarantine?matched=unknown")  # a decision knows no such condition
+        expect(page.get_by_role("link", name="Decide on these requests")).to_have_count(0)
+        page.get_by_role("link", name="decide on request").click()
+        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
+        expect(page.get_by_text("1 of these was not seen leaving")).to_be_visible()
+        page.goto("/quarantine/decisions/new")
+        page.get_by_role("link", name="See what is held").click()
+        expect(page).to_have_title(re.compile("Quarantine"))
+    with opened(browser, daemon.url) as page:
+        sign_in(page, "adam")
+        page.goto("/quarantine")
+        expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
+
+
+def test_the_command_line_says_what_to_do_about_a_request_that_was_not_seen_leaving(daemon: Daemon) -> None:
+    number = next(each["id"] for each in daemon.incidents() if each["kind"] == "unknown_request")
+    shown = daemon.as_("ana").cli("incidents", "show", str(number)).stdout
+    assert "do not release them. Then: adt-gateway incidents acknowledge" in shown

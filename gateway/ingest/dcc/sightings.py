@@ -18,6 +18,7 @@ from gateway.store.database import Database
 from gateway.store.digests import read_folded
 from gateway.store.journal import JournalRow, read_journal
 from gateway.store.schema import digests, episodes, excess, journal
+from thresholds.catalogue import load_catalogue
 from thresholds.model import CommunicationClass, Level
 
 CLASSES: Final = tuple(name.value for name in CommunicationClass)
@@ -70,15 +71,24 @@ async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
             excess.c.observed_at_ms,
             excess.c.episode_id,
             episodes.c.level,
+            episodes.c.service,
         )
         .join(episodes, episodes.c.id == excess.c.episode_id)
         .where(excess.c.request_id.in_(wanted))
     )
+    rows = (await connection.execute(query)).all()
+    variants = {row.request_id: variant for row in rows if (variant := _only_variant(row.service))}
     seen: Seen = {}
-    for request_id, name, at, episode_id, level in await connection.execute(query):
+    for request_id, name, at, episode_id, level, _ in rows:
         above = episode_id if level == Level.QUARANTINE else None
-        seen.setdefault(request_id, []).append(Sighting(name, at, at, episode_id=above))
+        seen.setdefault(request_id, []).append(Sighting(name, at, at, variants.get(request_id), above))
     return seen
+
+
+def _only_variant(service: str) -> str | None:
+    """Return the SRV that a threshold on *service* counts, where it counts no other."""
+    covered = load_catalogue().covered_by(service)
+    return covered[0].variant if len(covered) == 1 else None
 
 
 async def _passed(connection: AsyncConnection, users: set[str], since: int) -> list[PassedLevel]:

@@ -10,11 +10,11 @@ from gateway.errors import Conflict, InvalidInput
 from gateway.ingest.dcc.response import BreachKind
 from gateway.operations.decisions import ROWS_SHOWN, Proposal
 from gateway.store.decisions import Chosen
+from gateway.web.console import quarantine_words as words
 from gateway.web.console.decisions import DECISIONS, sentence
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import HIGHEST, LONGEST
-from gateway.web.console.quarantine_words import BREACHES
 from gateway.web.console.visit import Visit
 from gateway.web.console.wait_clock import clock_of
 from thresholds.exit_profile import ExitAction
@@ -38,7 +38,7 @@ async def new(visit: Visit) -> web.StreamResponse:
 async def _form(visit: Visit, chosen: Chosen, *faults: Fault, status: int = 200) -> web.Response:
     is_asked = chosen != Chosen()
     covered = await visit.services.decisions.covered(visit.person, chosen) if is_asked else None
-    breaches = [("", "any"), *((kind, BREACHES.get(kind, kind)) for kind in BreachKind)]
+    breaches = [("", "any"), *((kind, words.BREACHES.get(kind, kind)) for kind in BreachKind)]
     return visit.show(
         "decision_new.html",
         status,
@@ -48,7 +48,8 @@ async def _form(visit: Visit, chosen: Chosen, *faults: Fault, status: int = 200)
         covered=covered,
         rows=covered.requests[:ROWS_SHOWN] if covered else [],
         breaches=breaches,
-        breaches_of=BREACHES,
+        words=words,
+        not_seen=sum(each.is_not_seen for each in covered.requests) if covered else 0,
         clock=clock_of(visit),
         kept=_kept(chosen),
         actions=[(action, WORDS[action]) for action in ExitAction],

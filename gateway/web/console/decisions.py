@@ -13,11 +13,11 @@ from gateway.operations.decisions import PAGE_SIZE, ROWS_SHOWN
 from gateway.operations.file_steps import Step, choices
 from gateway.store.audit_log import read_records
 from gateway.store.deliveries import get_delivery
+from gateway.web.console import quarantine_words as words
 from gateway.web.console.file_list import TAGS
 from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import Paging, asked_number
-from gateway.web.console.quarantine_words import BREACHES
 from gateway.web.console.records import shown_records
 from gateway.web.console.visit import Visit
 from gateway.web.console.wait_clock import clock_of
@@ -72,7 +72,8 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
         chosen=msgspec.json.decode(found.stored.chosen),
         file=file,
         rows=found.rows,
-        breaches=BREACHES,
+        words=words,
+        not_seen=found.not_seen,
         clock=clock_of(visit),
         octets=found.content[:SHOWN_OCTETS].decode(errors="replace"),
         is_cut=len(found.content) > SHOWN_OCTETS,

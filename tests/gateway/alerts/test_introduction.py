@@ -55,7 +55,9 @@ async def test_a_renamed_channel_is_told_once_of_what_is_open(database: Database
     assert {alert.id for alert in told} <= before, "a receiver that is the same drops what it knows"
     async with database.write() as connection:
         await connection.execute(update(outbox).values(sent_at=1))
-    assert [alert.incident for alert in await firing(database, "new", cleared=False)] == [second, first], "it goes on firing"
+    assert [alert.incident for alert in await firing(database, "new", cleared=False)] == [second, first], (
+        "it goes on firing"
+    )
 
 
 async def test_a_channel_that_was_told_is_told_nothing_and_a_marking_holds(sqlite: Database) -> None:

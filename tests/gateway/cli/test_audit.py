@@ -95,6 +95,18 @@ def test_every_line_of_a_file_of_alerts_is_an_anchor(export: Path, run: Run) -> 
     assert ran.out.startswith("BROKEN at record 2: ")
 
 
+@pytest.mark.parametrize("event", ["test", "heartbeat"])
+def test_tests_and_heartbeats_in_a_file_of_alerts_anchor_nothing(export: Path, run: Run, event: str) -> None:
+    alerts = _alert(export, _records(export)[-1])
+    alerts.write_text(
+        json.dumps({"schema": ALERT, "event": event, "record": None}) + "\n" + alerts.read_text()
+    )
+    ran = run("audit", "verify", export, "--receipt", alerts)
+    assert (ran.code, ran.err) == (0, "Compared with it: 0 receipts, 1 alerts.\n")
+    alerts.write_text(json.dumps({"schema": ALERT, "event": "opened", "record": None}))
+    assert run("audit", "verify", export, "--receipt", alerts).code == 3
+
+
 def test_a_line_of_a_file_of_alerts_that_is_none_is_named(export: Path, run: Run) -> None:
     alerts = _alert(export, *_records(export)[:2])
     alerts.write_text(alerts.read_text() + '{"schema": "adt-ga')

@@ -20,6 +20,7 @@ from hsm.development_ca import DevelopmentCa
 from hsm.pin import write_private
 from tests.support.api import wait_for
 from tests.support.daemon import Daemon
+from tests.support.dcc import TestDcc
 from tests.support.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.softhsm import needs_softhsm, run_on_token
 
@@ -28,6 +29,7 @@ NAMES = [
     *("profile", "service users", "data directory", "disk space", "delivery folder"),
     *("database", "audit chain", "clock", "adt files", "thresholds in force", "time source"),
     *("pin file", "trust file", "token", "key", "certificate", "broker", "daemon"),
+    *("alert channels", "DCC certificates"),
 ]
 OF_THIS_MACHINE = {"time source", "disk space"}
 """Findings that depend on where the test runs."""
@@ -242,6 +244,28 @@ def test_a_broker_that_is_not_there_is_found(tmp_path: Path) -> None:
     found = _findings(daemon.config)
     assert found["broker"].state is State.FAILED
     assert "127.0.0.1:1" in found["broker"].what
+
+
+def test_without_a_channel_nobody_is_told_and_that_is_said(tmp_path: Path) -> None:
+    alerts = {"mqtt": False}
+    found = _findings(Daemon(tmp_path / "d", token=False, alerts=alerts).config)
+    assert found["alert channels"].state is State.WARNING
+    with_file = _findings(Daemon(tmp_path / "e", token=False).config)
+    assert (with_file["alert channels"].state, "file" in with_file["alert channels"].what) == (State.OK, True)
+
+
+def test_certificates_that_would_stop_the_start_or_verify_nothing_are_found(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    day = dt.timedelta(days=1)
+    now = dt.datetime.now(dt.UTC)
+    folders = {
+        "empty": (tmp_path / "empty", State.FAILED),
+        "old": (TestDcc(now - 2 * day, now - day).write(tmp_path / "old"), State.FAILED),
+        "good": (TestDcc().write(tmp_path / "good"), State.OK),
+    }
+    for name, (folder, state) in folders.items():
+        daemon = Daemon(tmp_path / f"d-{name}", token=False, dcc={"certificates_folder": folder})
+        assert _findings(daemon.config)["DCC certificates"].state is state, name
 
 
 @needs_mosquitto
