@@ -45,6 +45,8 @@ from thresholds.errors import InvalidValueError
 from thresholds.exit_file import ExitFile, ExitRow, write_exit_file
 from thresholds.exit_profile import ExitAction
 
+HIGHEST: Final = 2**31 - 1
+"""Number of a request or an incident."""
 PAGE_SIZE: Final = 50
 """Decisions on one page."""
 ROWS_SHOWN: Final = 200
@@ -114,6 +116,7 @@ class Decisions:
         """Return what a proposal of *chosen* would decide on now."""
         person.require(Action.DECIDE_QUARANTINE)
         most = self.rules.profile.max_rows
+        _check_chosen(chosen, most)
         async with self._database.read() as connection:
             found = await held_requests(connection, chosen, most + 1)
         return Covered(found[:most], len(found) > most, digest(found[:most]))
@@ -266,6 +269,17 @@ def digest(requests: Sequence[HeldRequest]) -> str:
     """Return what stands for exactly these requests, whatever their order."""
     numbers = ",".join(str(number) for number in sorted(each.id for each in requests))
     return hashlib.sha256(numbers.encode()).hexdigest()
+
+
+def _check_chosen(chosen: Chosen, most: int) -> None:
+    """Refuse what no database takes, before it is asked."""
+    texts = chosen.event_ref, chosen.user_id, chosen.service, chosen.breach
+    numbers = (chosen.incident, *chosen.numbers)
+    if len(chosen.numbers) > most or any("\0" in text for text in texts):
+        msg = f"a decision names at most {most} requests, in plain text"
+        raise InvalidInput("query_malformed", msg, "Name fewer, or choose by event.")
+    if not all(0 <= number <= HIGHEST for number in numbers):
+        raise InvalidInput("query_malformed", "no request or incident has such a number", "Correct it.")
 
 
 def _row(request: HeldRequest) -> dict[str, object]:

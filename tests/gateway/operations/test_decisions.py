@@ -107,6 +107,24 @@ async def test_requests_are_chosen_by_every_condition_that_is_given(
     assert (await decisions_on(sqlite).propose(ANALYST, proposal(chosen))).file.row_count == count
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Chosen(numbers=tuple(range(1, 40_001))),
+        Chosen(numbers=(10**30,)),
+        Chosen(incident=10**30),
+        Chosen(event_ref="a\0b"),
+        Chosen(numbers=(-1,)),
+    ],
+    ids=["many", "vast", "incident", "nul", "negative"],
+)
+async def test_what_no_database_takes_is_refused_before_it_is_asked(
+    database: Database, chosen: Chosen
+) -> None:
+    with pytest.raises(InvalidInput):
+        await decisions_on(database).covered(ANALYST, chosen)
+
+
 async def test_no_condition_never_means_everything(sqlite: Database) -> None:
     await hold(sqlite, 1)
     with pytest.raises(InvalidInput, match="at least one condition"):
