@@ -18,6 +18,7 @@ from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, SettingsError, Unavailable
 from gateway.live import Live
+from gateway.operations.chosen import check_chosen
 from gateway.operations.decision_ends import confirm_ended
 from gateway.operations.exit_rules import ExitRules
 from gateway.operations.files import Files, required_reason
@@ -45,8 +46,6 @@ from thresholds.errors import InvalidValueError
 from thresholds.exit_file import ExitFile, ExitRow, write_exit_file
 from thresholds.exit_profile import ExitAction
 
-HIGHEST: Final = 2**31 - 1
-"""Number of a request or an incident."""
 PAGE_SIZE: Final = 50
 """Decisions on one page."""
 ROWS_SHOWN: Final = 200
@@ -116,7 +115,7 @@ class Decisions:
         """Return what a proposal of *chosen* would decide on now."""
         person.require(Action.DECIDE_QUARANTINE)
         most = self.rules.profile.max_rows
-        _check_chosen(chosen, most)
+        check_chosen(chosen, most)
         async with self._database.read() as connection:
             found = await held_requests(connection, chosen, most + 1)
         return Covered(found[:most], len(found) > most, digest(found[:most]))
@@ -269,17 +268,6 @@ def digest(requests: Sequence[HeldRequest]) -> str:
     """Return what stands for exactly these requests, whatever their order."""
     numbers = ",".join(str(number) for number in sorted(each.id for each in requests))
     return hashlib.sha256(numbers.encode()).hexdigest()
-
-
-def _check_chosen(chosen: Chosen, most: int) -> None:
-    """Refuse what no database takes, before it is asked."""
-    texts = chosen.event_ref, chosen.user_id, chosen.service, chosen.breach
-    numbers = (chosen.incident, *chosen.numbers)
-    if len(chosen.numbers) > most or any("\0" in text for text in texts):
-        msg = f"a decision names at most {most} requests, in plain text"
-        raise InvalidInput("query_malformed", msg, "Name fewer, or choose by event.")
-    if not all(0 <= number <= HIGHEST for number in numbers):
-        raise InvalidInput("query_malformed", "no request or incident has such a number", "Correct it.")
 
 
 def _row(request: HeldRequest) -> dict[str, object]:
