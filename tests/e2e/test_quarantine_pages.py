@@ -102,11 +102,12 @@ def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemo
     with opened(browser, daemon.url, java_script_enabled=False) as page:
         sign_in(page, "ana")
         page.goto("/quarantine?event=42")
-        page.get_by_role("link", name="Decide on these requests").click()
+        page.get_by_role("link", name="Decide on all").click()
         expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
         page.goto("/quarantine?matched=unknown")  # a decision knows no such condition
-        expect(page.get_by_role("link", name="Decide on these requests")).to_have_count(0)
-        page.get_by_role("link", name="decide on request").click()
+        expect(page.get_by_role("link", name="Decide on all")).to_have_count(0)
+        page.get_by_role("checkbox", name="Decide on request").check()
+        page.get_by_role("button", name="Decide on those ticked").click()
         expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
         expect(page.get_by_text("1 of these was not seen leaving")).to_be_visible()
         page.goto("/quarantine/decisions/new")
@@ -116,6 +117,7 @@ def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemo
         sign_in(page, "adam")
         page.goto("/quarantine")
         expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
+        expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
 def test_the_command_line_says_what_to_do_about_a_request_that_was_not_seen_leaving(daemon: Daemon) -> None:
