@@ -61,6 +61,29 @@ def test_from_the_list_to_why_an_alert_is_not_believed_without_script(
         expect(page.get_by_text("The message has no signature")).to_be_visible()
 
 
+def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemon: Daemon) -> None:
+    """One request, or all that is listed; never more than the list shows, and nothing for whom may not decide."""
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.goto("/quarantine?event=42")
+        page.get_by_role("link", name="Decide on all").click()
+        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
+        page.goto("/quarantine?matched=unknown")  # a decision knows no such condition
+        expect(page.get_by_role("link", name="Decide on all")).to_have_count(0)
+        page.get_by_role("checkbox", name="Decide on request").check()
+        page.get_by_role("button", name="Decide on those ticked").click()
+        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
+        expect(page.get_by_text("1 of these was not seen leaving")).to_be_visible()
+        page.goto("/quarantine/decisions/new")
+        page.get_by_role("link", name="See what is held").click()
+        expect(page).to_have_title(re.compile("Quarantine"))
+    with opened(browser, daemon.url) as page:
+        sign_in(page, "adam")
+        page.goto("/quarantine")
+        expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
+        expect(page.get_by_role("checkbox")).to_have_count(0)
+
+
 def test_requests_are_ticked_in_the_list_and_decided_without_script(browser: Browser, daemon: Daemon) -> None:
     """The list leads to the proposal on exactly those ticked; then to the decision, which the approver finds."""
     with opened(browser, daemon.url, java_script_enabled=False) as page:
@@ -95,29 +118,6 @@ def test_an_incident_leads_to_the_requests_that_are_held(browser: Browser, daemo
             page.goto(f"/incidents/{number}")
             page.get_by_role("link", name="The requests that are held").click()
             expect(page.get_by_role("row")).to_have_count(rows)
-
-
-def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemon: Daemon) -> None:
-    """One request, or all that is listed; never more than the list shows, and nothing for whom may not decide."""
-    with opened(browser, daemon.url, java_script_enabled=False) as page:
-        sign_in(page, "ana")
-        page.goto("/quarantine?event=42")
-        page.get_by_role("link", name="Decide on all").click()
-        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
-        page.goto("/quarantine?matched=unknown")  # a decision knows no such condition
-        expect(page.get_by_role("link", name="Decide on all")).to_have_count(0)
-        page.get_by_role("checkbox", name="Decide on request").check()
-        page.get_by_role("button", name="Decide on those ticked").click()
-        expect(page.get_by_role("heading", name="What it covers: 1 request")).to_be_visible()
-        expect(page.get_by_text("1 of these was not seen leaving")).to_be_visible()
-        page.goto("/quarantine/decisions/new")
-        page.get_by_role("link", name="See what is held").click()
-        expect(page).to_have_title(re.compile("Quarantine"))
-    with opened(browser, daemon.url) as page:
-        sign_in(page, "adam")
-        page.goto("/quarantine")
-        expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
-        expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
 def test_the_command_line_says_what_to_do_about_a_request_that_was_not_seen_leaving(daemon: Daemon) -> None:
