@@ -67,6 +67,8 @@ class Counting:
         """How often it was tried once more to put changes on record."""
         self.was_ahead = 0
         """Seconds by which what is on record was ahead of the clock at the start; 0 where it was not."""
+        self.on_stuck: Callable[[str], None] = lambda _: None
+        """Is told, in words, each time changes could not be put on record: nothing more is counted until they are."""
         self.senders = Senders()
         """The User IDs whose communications were counted since somebody last asked."""
 
@@ -218,8 +220,7 @@ class Counting:
         async for attempt in stamina.retry_context(trouble, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
-                    self.attempts += 1
-                    self._health.report("recording", works=False, detail="breaches wait to be recorded")
+                    self._stuck("breaches wait to be recorded")
                 await self._recorder.record(changes, excess, open_episodes, self._counted, self._clock())
         self._health.report("recording", works=True)
         self._recorded_open = is_open
@@ -227,6 +228,11 @@ class Counting:
             if isinstance(change, Breach):
                 BREACHES.labels(change.level).inc()
         self._show()
+
+    def _stuck(self, why: str) -> None:
+        self.attempts += 1
+        self._health.report("recording", works=False, detail=why)
+        self.on_stuck(why)
 
     def _ended_quietly(self) -> Iterator[OpenEpisode]:
         """Yield the quiet episodes that have ended since the last record: no change tells of them."""
@@ -257,8 +263,7 @@ class Counting:
         async for attempt in stamina.retry_context(Unavailable, attempts=None, timeout=None, wait_max=5.0):
             with attempt:
                 if attempt.num > 1:
-                    self.attempts += 1
-                    self._health.report("recording", works=False, detail="forecasts wait to be recorded")
+                    self._stuck("forecasts wait to be recorded")
                 await self._recorder.record_forecasts(changes, raised, self._clock())
 
     def _show(self) -> None:

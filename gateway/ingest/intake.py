@@ -71,6 +71,7 @@ class Intake:
         self.refused = Refused()
         """What this process has refused because the queue was full."""
         self._trouble, self._failed_at = "", -math.inf
+        counting.on_stuck = self._refuse_waiting
         QUEUE_LIMIT.set(settings.queue_limit)
 
     async def take(self, observations: Sequence[Observation]) -> Taken:
@@ -172,10 +173,7 @@ class Intake:
             try:
                 row_id = await self._write(group, fresh)
             except GatewayError as error:
-                log.warning("journal_failed", code=error.code, error=error.message, not_counted=len(group))
-                COMMIT_FAILURES.inc()
-                self.failed += 1
-                self._trouble, self._failed_at = error.message, time.monotonic()
+                self._note_failure(error, len(group))
                 _answer_all(answers, error)
                 return
         for done, taken in answers:
@@ -187,6 +185,29 @@ class Intake:
             self.counted += len(group)
             _report(group)
             await self._counting.count(group, row_id)
+
+    def _refuse_waiting(self, why: str) -> None:
+        """Let nobody wait for a store that takes nothing: what is still in the queue was not counted."""
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        error = Unavailable("store_unavailable", f"nothing can be counted: {why}", "Send it again later.")
+        refused = 0
+        for delivery in waiting:
+            observations, done = delivery
+            if not observations:  # somebody asks how far the queue is: that waits
+                self._queue.put_nowait(delivery)
+                continue
+            refused += len(observations)
+            if not done.done():
+                done.set_exception(error)
+        if refused:
+            self._add(-refused)
+            self._note_failure(error, refused)
+
+    def _note_failure(self, error: GatewayError, not_counted: int) -> None:
+        log.warning("journal_failed", code=error.code, error=error.message, not_counted=not_counted)
+        COMMIT_FAILURES.inc()
+        self.failed += 1
+        self._trouble, self._failed_at = error.message, time.monotonic()
 
     async def _write(self, group: list[Observation], keys: Iterable[int]) -> int:
         started, now = time.perf_counter(), int(self._clock())

@@ -127,7 +127,7 @@ def test_a_profile_may_have_columns_of_its_own_and_other_words() -> None:
         ('delete = "DELETE"', 'delete = "RELEASE"', "the same word"),
         ("-{digest}.csv", ".csv", "is not of the form of file_name"),
         ("{digest}", "{number}", "may name {at} and {digest} alone"),
-        ("max_rows = 50_000", "max_rows = 0", "max_rows: it has to be"),
+        ("max_rows = 10_000", "max_rows = 0", "max_rows: it has to be"),
         ("separator", "seperator", "is separator meant"),
     ],
 )

@@ -1,13 +1,17 @@
 """What is classified now is not sent by a channel that may not carry it, whenever the alert was written."""
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
 from sqlalchemy import update
 
 from gateway.alerts.candidate import Candidates
+from gateway.alerts.channels.file import FileChannel
 from gateway.alerts.firing import firing
+from gateway.alerts.line import Line
 from gateway.alerts.message import Alert
+from gateway.health import Health
 from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.silences import NewSilence, Silences
 from gateway.store.database import Database
@@ -34,13 +38,17 @@ async def dead_letters(database: Database) -> Office:
     return office
 
 
-async def test_a_dead_letter_is_sent_anew_by_the_settings_of_now(database: Database) -> None:
+async def test_a_dead_letter_is_sent_anew_by_the_settings_of_now(database: Database, tmp_path: Path) -> None:
     """The channel was cleared when the alert was written, and is not any more."""
     office = await dead_letters(database)
     candidates = Candidates("test", ("file", "secret"), lambda: None, cleared=())
-    desk = AlertDesk("test", [], {}, database, candidates, office.clock)
-    assert await desk.resend_all(OLGA, "secret") == 2
-    assert all(without_facts(alert) for alert in await office.alerts("secret"))
+    lines = [Line(FileChannel(tmp_path / "alerts"), Health(), office.clock)]
+    async with database.write() as connection:
+        await connection.execute(update(outbox).where(outbox.c.channel == "file").values(channel="other"))
+        await connection.execute(update(outbox).where(outbox.c.channel == "secret").values(channel="file"))
+    desk = AlertDesk("test", lines, {}, database, candidates, office.clock)
+    assert await desk.resend_all(OLGA, "file") == 2
+    assert all(without_facts(alert) for alert in await office.alerts("file"))
 
 
 async def test_what_was_written_for_a_channel_that_was_not_set_is_held_back_too(database: Database) -> None:

@@ -5,12 +5,13 @@ import asyncio
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from gateway.store.database import Database, open_database
 from gateway.store.incidents import list_incidents
 from gateway.store.metadata import metadata
-from gateway.store.migrate import alembic_config, is_current, migrate
+from gateway.store.migrate import HEAD, alembic_config, is_current, migrate
 from tests.support.databases import Backend
 
 
@@ -111,3 +112,7 @@ async def test_migrations_give_the_partial_index(database: Database) -> None:
         found = await connection.run_sync(_indexes)
     assert set(found) == {"ix_incidents_open_subject", "ix_incidents_open"}
     assert all("state" in condition and "'closed'" in condition for condition in found.values())
+
+
+def test_the_newest_migration_is_the_one_that_a_start_looks_for() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
