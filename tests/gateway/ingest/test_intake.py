@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from gateway.alerts.candidate import Candidates
+from gateway.errors import Unavailable
 from gateway.health import Health
 from gateway.ingest.counting import Counting
 from gateway.ingest.intake import Intake, Taken
@@ -75,3 +76,37 @@ async def test_a_start_does_not_read_what_is_kept_only_to_know_what_left(tmp_pat
     await database.close()
     async with running(tmp_path, START + 1, float("inf")) as intake:
         assert await intake.take([observation(1, START), observation(2, START + 1)]) == Taken(1, 1)
+
+
+async def _refused(intake: Intake, sent: Observation) -> Unavailable:
+    with pytest.raises(Unavailable) as refused:
+        await intake.take([sent])
+    return refused.value
+
+
+async def test_nobody_waits_while_what_was_counted_cannot_be_put_on_record(tmp_path: Path) -> None:
+    """Who sent before has the answer; who waits is refused and not counted; who asks how far it is goes on waiting."""
+    async with running(tmp_path, START, float("inf")) as intake, asyncio.TaskGroup() as senders:
+        counting = intake._counting
+        stuck, free = asyncio.Event(), asyncio.Event()
+        count = counting.count
+
+        async def slow(group: list[Observation], row_id: int) -> None:
+            stuck.set()
+            await free.wait()
+            await count(group, row_id)
+
+        counting.count = slow  # type: ignore[method-assign,assignment]
+        assert await intake.take([observation(1, START)]) == Taken(1, 0)
+        await stuck.wait()
+        waiting = senders.create_task(_refused(intake, observation(2, START)))
+        asked = intake.ask()
+        await asyncio.sleep(0)
+        counting.on_stuck("breaches wait to be recorded")
+        refused = await waiting
+        assert (refused.code, asked.done(), bool(intake.trouble)) == ("store_unavailable", False, True)
+        assert "breaches wait" in refused.message
+        free.set()
+        await asked
+        assert await intake.take([observation(2, START)]) == Taken(1, 0)
+        assert intake.counted == 2
