@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.adt import PROFILE_TEXT
+from tests.support.api import wait_for
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
 
@@ -40,7 +41,7 @@ def test_a_file_keeps_its_profile_over_a_restart_until_it_is_in_force(daemon: Da
         assert signed["signature_name"].endswith(".p7s")
         assert daemon.as_("olga").step(number, "acknowledge", reference="DCC-1").status == 200
         daemon.wait_state(number, "in force")
-        assert {rate["file_id"] for rate in daemon.rates()} == {standing, number}
+        wait_for("both", lambda: {rate["file_id"] for rate in daemon.rates()} == {standing, number})
         found = json.loads(daemon.cli("doctor", "--json").stdout)["findings"]
         states = {finding["name"]: finding["state"] for finding in found}
         assert (states["adt files"], states["thresholds in force"]) == ("ok", "ok")
