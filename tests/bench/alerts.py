@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.bench.figure import Figure
 from tests.support.all_channels import AllChannels
-from tests.support.api import Person, header_line
+from tests.support.api import Person, header_line, wait_for
 from tests.support.daemon import Daemon
 from tests.support.mosquitto import MOSQUITTO, Mosquitto
 from tests.support.with_people import SUPPLIER
@@ -110,6 +110,8 @@ def _measure(daemon: Daemon, broker: Mosquitto, soc: AllChannels) -> list[Figure
     for name in soc.NAMES:
         arrivals[name] = lambda name=name: _firsts(soc.arrived[name])  # type: ignore[misc]
     acknowledged, rate = _cross(daemon, services)
+    # A breach is on record shortly after the acknowledgement of the request that crossed.
+    wait_for("the incidents", lambda: len(daemon.incidents()) >= len(acknowledged))
     ids = {incident["detail"]["threshold"]["service"]: incident["id"] for incident in daemon.incidents()}
     crossed = {f"test/incident/{ids[service]}/opened": at for service, at in acknowledged.items()}
     end = time.monotonic() + LATEST
