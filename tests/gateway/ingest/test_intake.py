@@ -86,7 +86,11 @@ async def _refused(intake: Intake, sent: Observation) -> Unavailable:
 
 async def test_nobody_waits_while_what_was_counted_cannot_be_put_on_record(tmp_path: Path) -> None:
     """Who sent before has the answer; who waits is refused and not counted; who asks how far it is goes on waiting."""
-    async with running(tmp_path, START, float("inf")) as intake, asyncio.TaskGroup() as senders:
+    async with (
+        asyncio.timeout(10),  # where somebody does wait, this fails and does not wait with them
+        running(tmp_path, START, float("inf")) as intake,
+        asyncio.TaskGroup() as senders,
+    ):
         counting = intake._counting
         stuck, free = asyncio.Event(), asyncio.Event()
         count = counting.count
