@@ -92,7 +92,7 @@ def test_a_broker_that_is_away_for_a_minute_loses_and_doubles_nothing(tmp_path: 
         for client in (sender, listener):
             client.loop_stop()
         assert alerts == expected
-        assert daemon.metric("alerts_waiting", "mqtt") == 0
+        wait_for("what is said of them", lambda: daemon.metric("alerts_waiting", "mqtt") == 0)
         journal = ids(daemon.journal())
         assert len(journal) == len(set(journal)) == published + over_http
         assert {rate["service"]: rate["count"] for rate in daemon.rates()} == {

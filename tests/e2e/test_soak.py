@@ -45,7 +45,10 @@ class Memory:
 
     def look(self) -> None:
         taken = self._daemon.metrics()["process_resident_memory_bytes", frozenset()]
-        self.samples.append((time.monotonic() - self._began, taken))
+        seconds = time.monotonic() - self._began
+        if self.samples and seconds // 60 > self.samples[-1][0] // 60:
+            print(f"{seconds:.0f} s: {taken / 1e6:.1f} MB", flush=True)  # noqa: T201 - shown by `make soak`
+        self.samples.append((seconds, taken))
 
     def slope(self, since: float) -> float:
         """Return bytes a second by which it grew from second *since* on (least squares)."""
