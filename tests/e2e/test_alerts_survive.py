@@ -183,7 +183,7 @@ def test_a_channel_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
         wait_for("the broker", lambda: len(set(subscriber.ids)) == 10)
         wait_for("the file", lambda: len(set(in_file(daemon))) == 10)
         wait_for("the time limit", lambda: daemon.metric("alerts_failed_total", "webhook"), seconds=30)
-        assert daemon.metric("alerts_waiting", "webhook") == 10
+        wait_for("all to wait", lambda: daemon.metric("alerts_waiting", "webhook") == 10)
         assert daemon.stranger().get("/readyz").status == 200
         soc.hangs.clear()
         wait_for("the webhook", lambda: len(set(soc.ids("webhook"))) == 10, seconds=90)

@@ -165,7 +165,7 @@ def test_alerts_reach_a_subscriber_also_after_the_broker_was_away(daemon: Daemon
     wait_for("readyz to say so", lambda: not parts(daemon)["broker"])
     daemon.as_("adaptor").send_lines([header_line(3), header_line(4)])
     wait_for("the incident", lambda: len(daemon.incidents()) == 2)
-    assert daemon.metric("alerts_waiting", "mqtt") == 2
+    wait_for("both alerts", lambda: daemon.metric("alerts_waiting", "mqtt") == 2)
     broker.start()
     with broker.client("adt-gateway/test/incidents/+") as listener:
         wait_for("the alert", lambda: listener.payloads(second))

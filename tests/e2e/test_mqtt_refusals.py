@@ -69,7 +69,7 @@ def test_a_refused_alert_is_not_sent_and_comes_when_it_is_allowed(
         daemon.as_("adaptor").send_lines([header_line(1), header_line(2)])
         wait_for("a refused alert", lambda: daemon.metric("alerts_failed_total", "mqtt") >= 1)
         assert daemon.metric("alerts_sent_total", "mqtt") == 0
-        assert daemon.metric("alerts_waiting", "mqtt") == 1
+        wait_for("it to wait", lambda: daemon.metric("alerts_waiting", "mqtt") == 1)
         look = "SELECT last_error FROM outbox WHERE channel = 'mqtt'"
         error = wait_for("the error on record", lambda: daemon.query(look)[0][0])
         assert f"{ALERT}: Not authorized" in error

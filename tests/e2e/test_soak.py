@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from gateway.ingest.folding import JOURNAL_SECONDS
 from tests.support.daemon import Daemon, row
 from tests.support.load import USERS
 from tests.support.softhsm import needs_softhsm
@@ -24,9 +25,9 @@ RATE: Final = int(os.environ.get("SOAK_RATE", "2000"))
 """Requests a second: 129 variants of each of ten User IDs in turn."""
 REMEMBERED_SECONDS: Final = 60
 """How long RequestIDs are remembered here: what is remembered grows until then, and no more after it."""
-WARM_SECONDS: Final = 180
-"""From here on memory is to be flat."""
-LONG: Final = SECONDS > 2 * WARM_SECONDS
+WARM_SECONDS: Final = JOURNAL_SECONDS
+"""From here on memory is to be flat: until then the journal fills, as its rows are pruned at this age."""
+LONG: Final = SECONDS >= 2 * WARM_SECONDS
 """Then the rate is to be held and memory to be flat; beside other tests, what else runs decides how long it takes."""
 FLAT: Final = 10.0
 """Bytes for each request by which memory may grow once it is flat; one that is remembered takes about a hundred."""
