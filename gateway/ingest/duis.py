@@ -131,8 +131,12 @@ def service_reference_of(variant: str) -> str:
     return matched[1]
 
 
+@functools.lru_cache(maxsize=64)
 def read_command_variant(text: str) -> int:
-    """Return a command variant, 1 to 9 (DUIS 5.4). Raises IngestError `command_variant_malformed`."""
+    """Return a command variant, 1 to 9 (DUIS 5.4). Raises IngestError `command_variant_malformed`.
+
+    Each request asks for one of nearly always nine texts.
+    """
     matched = _COMMAND_VARIANT.fullmatch(text)
     if matched is None:
         raise _malformed("command_variant", "CommandVariant", text, "1 to 9")
