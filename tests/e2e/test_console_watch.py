@@ -18,9 +18,10 @@ SENT = 70
 
 @pytest.fixture(scope="module")
 def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Run a daemon with incidents of three kinds."""
+    """Run a daemon with a silent source (1), a warning (2) that a quarantine (3) followed."""
     folder = tmp_path_factory.mktemp("breached")
     with Daemon(folder, silence={"http_seconds": 1}) as daemon:
+        wait_for("the silence", daemon.incidents)
         daemon.put_in_force(row(2, 4))
         daemon.submit(row(3, 5), name="waiting.csv")
         daemon.as_("adaptor").send_lines([header_line(number) for number in range(SENT)])
@@ -38,8 +39,8 @@ def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         "/incidents?state=all&text=nothing+of+the+kind",
         "/incidents/1",
         "/incidents/2",
-        "/incidents/2?page=2",
         "/incidents/3",
+        "/incidents/3?page=2",
         "/alerts",
         "/alerts?state=sent",
         "/silences",
@@ -160,6 +161,6 @@ def test_the_way_through_the_list_needs_no_mouse(browser: Browser, breached: Dae
         page.keyboard.press("Enter")
         page.wait_for_url("**text=silent*")
         page.goto("/incidents?text=quarantine")
-        page.get_by_role("link", name="2", exact=True).focus()
+        page.get_by_role("link", name="3", exact=True).focus()
         page.keyboard.press("Enter")
-        page.wait_for_url("**/incidents/2")
+        page.wait_for_url("**/incidents/3")
