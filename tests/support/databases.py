@@ -1,7 +1,10 @@
 """Fixtures: an opened and migrated store, on SQLite and on PostgreSQL."""
 
+import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +19,14 @@ from gateway.store.migrate import migrate
 from tests.support.postgres import PostgresServer, running_server
 
 BACKENDS: Final = ("sqlite", "postgresql")
+TEMPLATE: Final = "migrated"
+"""The database of PostgreSQL that is migrated once; others are copies of it."""
 
 _numbers = itertools.count(1)
 
 
 class Backend(msgspec.Struct, frozen=True):
-    """An empty store of one kind: `settings` open it, here or in another process."""
+    """A store of one kind: `settings` open it, here or in another process."""
 
     name: str
     settings: Settings
@@ -34,15 +39,45 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate a store of SQLite once; tests take copies of its data directory."""
+    settings = store_settings(tmp_path_factory.mktemp("migrated"))
+    _migrate_once(settings)
+    return settings.data_directory
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Migrate a database of PostgreSQL once; return its name."""
+    url = postgres_server.create(TEMPLATE)
+    _migrate_once(store_settings(tmp_path_factory.mktemp("migrated"), url=url))
+    return TEMPLATE
+
+
+def _migrate_once(settings: Settings) -> None:
+    async def run() -> None:
+        async with opened(settings):
+            pass
+
+    with ThreadPoolExecutor(1) as thread:  # a test's loop may run in this one
+        thread.submit(lambda: asyncio.run(run())).result()
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    """Make an empty store of each kind."""
+    """Make a store of each kind: a migrated one where the test has it opened, else an empty one."""
+    migrated = "database" in request.fixturenames
     if request.param == "sqlite":
-        yield Backend("sqlite", store_settings(tmp_path))
+        settings = store_settings(tmp_path)
+        if migrated:
+            shutil.copytree(request.getfixturevalue("migrated_sqlite"), settings.data_directory)
+        yield Backend("sqlite", settings)
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     name = f"gateway_{next(_numbers)}"
-    url = server.create(name)
+    template = (request.getfixturevalue("migrated_postgres"),) if migrated else ()
+    url = server.create(name, *template)
     yield Backend("postgresql", store_settings(tmp_path, url=url))
     server.drop(name)
 
@@ -65,13 +100,15 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture
 async def database(backend: Backend) -> AsyncIterator[Database]:
-    """Open and migrate a store of each kind."""
+    """Open a migrated store of each kind."""
     async with opened(backend.settings) as database:
         yield database
 
 
 @pytest_asyncio.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open and migrate a SQLite store, for rules in which the kind of store has no part."""
-    async with opened(store_settings(tmp_path)) as database:
+async def sqlite(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """Open a migrated SQLite store, for rules in which the kind of store has no part."""
+    settings = store_settings(tmp_path)
+    shutil.copytree(migrated_sqlite, settings.data_directory)
+    async with opened(settings) as database:
         yield database

@@ -34,9 +34,9 @@ class PostgresServer:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def create(self, name: str) -> str:
-        """Make an empty database; return its URL."""
-        self._ask(f"CREATE DATABASE {name}")
+    def create(self, name: str, template: str = "template1") -> str:
+        """Make a database as *template* is, else an empty one; return its URL."""
+        self._ask(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql+asyncpg://{OWNER}@/{name}?host={self._folder}"
 
     def drop(self, name: str) -> None:
