@@ -67,7 +67,8 @@ class Dcc(Section):
         10_000,
         ge=0,
         le=1_000_000,
-        description="Alerts that are kept though they are not believed; more are counted alone.",
+        description="Alerts of each sort (unsigned, wrong, unknown_signer, unchecked) that are kept though they are "
+        "not believed; more are counted alone.",
     )
     sent_seconds: int = Field(
         86_400,

@@ -1,6 +1,7 @@
 """What the DCC says is on record once, matched to what left, and believed only where it is signed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from gateway.errors import Unavailable
 from gateway.ingest.dcc import inbox as module
 from gateway.ingest.dcc import recorder, records
 from gateway.ingest.dcc.checked import read_and_check
+from gateway.ingest.dcc.signature import Trust
 from gateway.ingest.errors import IngestError
 from gateway.metrics import REGISTRY
 from gateway.store.audit_log import read_records
@@ -219,14 +221,28 @@ async def test_other_alerts_are_counted_by_code_and_pass_by(small: Inbox) -> Non
     assert await small.alerts() == []
 
 
-async def test_what_is_not_believed_cannot_fill_the_disk(small: Inbox) -> None:
-    before = metric("adt_gateway_dcc_not_kept_total")
-    await small.take(*(quarantine(request_id(n), at=small.machine()) for n in range(10)))
-    await small.take(quarantine(request_id(11), at=small.machine()))
-    assert len(await small.alerts()) == 3
-    assert metric("adt_gateway_dcc_not_kept_total") - before == 8
+async def test_what_is_not_believed_cannot_fill_the_disk_nor_crowd_out_another_sort(small: Inbox) -> None:
+    """Three of each sort are kept; what comes beyond is told by the answer, a metric and an incident."""
+    before = {trust: metric("adt_gateway_dcc_not_kept_total", trust=trust) for trust in Trust}
+    at, strangers = small.machine(), TestDcc()
+    found = await small.take(*(quarantine(request_id(n), at=at) for n in range(10)))
+    found += await small.take(quarantine(request_id(11), at=at))
+    assert [each.not_kept for each in found] == [False] * 3 + [True] * 8
+    found = await small.take(*(strangers.sign(quarantine(request_id(n), at=at)) for n in range(3)))
+    assert not any(each.not_kept for each in found)
+    assert Counter(each.trust for each in await small.alerts()) == {"unsigned": 3, "unknown_signer": 3}
+    after = {trust: metric("adt_gateway_dcc_not_kept_total", trust=trust) for trust in Trust}
+    assert {trust: count - before[trust] for trust, count in after.items() if count != before[trust]} == {
+        "unsigned": 8
+    }
+    ((incident, facts),) = await small.incidents("dcc_not_kept")
+    assert (facts.subject, facts.figures) == ("unsigned", {"limit": 3, "not_kept": 8})
+    assert "without a signature" in incident.title
     await small.held(1)
     assert len(await small.rows()) == 1, "what is believed has its place all the same"
+    small.certificates = (DCC.certificate, strangers.certificate)
+    await small.recheck.look()
+    assert len(await small.rows()) == 4, "nothing of another sort kept out what is believed later"
 
 
 async def test_one_that_cannot_be_read_does_not_stop_those_beside_it(small: Inbox) -> None:
