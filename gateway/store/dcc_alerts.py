@@ -111,7 +111,8 @@ async def add_alerts(connection: AsyncConnection, alerts: Sequence[NewAlert]) ->
 async def count_by_trust(connection: AsyncConnection, trusts: Collection[str]) -> dict[str, int]:
     """Return how many alerts are kept of each of these sorts; a sort without any is left out."""
     query = select(dcc_alerts.c.trust, func.count()).where(dcc_alerts.c.trust.in_(trusts))
-    return {trust: count for trust, count in await connection.execute(query.group_by(dcc_alerts.c.trust))}
+    rows = await connection.execute(query.group_by(dcc_alerts.c.trust))
+    return {row[0]: row[1] for row in rows}
 
 
 def _where(wanted: AlertFilter) -> ColumnElement[bool]:

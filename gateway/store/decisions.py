@@ -39,7 +39,7 @@ class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     event_ref: Text = ""
     user_id: Text = ""
     service: Text = ""
-    """Service reference variant."""
+    """Service reference variant; a request whose service is not known matches none."""
     incident: Number = 0
     breach: Text = ""
     """Kind: `user_threshold`, `dcc_threshold` or `attribute_limits`."""
@@ -140,6 +140,16 @@ async def held_requests(connection: AsyncConnection, chosen: Chosen, limit: int)
     query = select(*_HELD_COLUMNS).where(chosen.condition(), quarantined.c.state == HELD)
     order = quarantined.c.received_at_ms, quarantined.c.id
     return [HeldRequest(*row) for row in await connection.execute(query.order_by(*order).limit(limit))]
+
+
+async def count_without_service(connection: AsyncConnection, chosen: Chosen) -> int:
+    """Return how many held requests a choice by service leaves out because their service is not known."""
+    if not chosen.service:
+        return 0
+    otherwise = msgspec.structs.replace(chosen, service="").condition()
+    which = otherwise, quarantined.c.state == HELD, quarantined.c.service_reference_variant.is_(None)
+    query = select(func.count()).select_from(quarantined).where(*which)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def requests_numbered(connection: AsyncConnection, numbers: Sequence[int]) -> list[HeldRequest]:

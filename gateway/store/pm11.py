@@ -157,5 +157,7 @@ async def count_not_notified(
         .subquery()
     )
     late = each.c.sent < now_ms - LIMIT_MS
-    row = (await connection.execute(select(_sum(late, "late"), _sum(~late, "not_yet")).select_from(each))).one()
+    row = (
+        await connection.execute(select(_sum(late, "late"), _sum(~late, "not_yet")).select_from(each))
+    ).one()
     return NotNotified(int(row[0]), int(row[1]))

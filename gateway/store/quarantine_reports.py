@@ -11,6 +11,7 @@ from gateway.store.incident_work import unless_classified
 from gateway.store.schema import episodes, excess
 from thresholds.model import Level
 
+
 class Expected(msgspec.Struct, frozen=True):
     """A quarantine level of ours that was passed, and what the DCC held of it."""
 

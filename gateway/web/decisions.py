@@ -70,6 +70,8 @@ class Preview(msgspec.Struct, frozen=True):
     """Whether more match than one file takes."""
     seen: str
     """To be sent with the proposal: it is refused where others match by then."""
+    without_service: int
+    """Held requests that are left out, though they match otherwise: their service is not known."""
 
 
 class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +109,8 @@ async def preview(request: web.Request) -> web.Response:
     person.require(Action.DECIDE_QUARANTINE)  # before the body is read
     chosen = await _body(request, Chosen)
     found = await request.app[SERVICES].decisions.covered(person, chosen)
-    return json_answer(Preview(found.requests[:ROWS_SHOWN], len(found.requests), found.more, found.seen))
+    count, first = len(found.requests), found.requests[:ROWS_SHOWN]
+    return json_answer(Preview(first, count, found.more, found.seen, found.without_service))
 
 
 async def propose(request: web.Request) -> web.Response:

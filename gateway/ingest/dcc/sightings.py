@@ -5,23 +5,20 @@ minutes; a digest has the fingerprint of each request of about a minute, and so 
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.ingest.dcc.digest_search import in_digests
 from gateway.ingest.dcc.matching import PassedLevel, Sighting
-from gateway.ingest.deduplication import fingerprint_of, found_in
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
 from gateway.store.journal import JournalRow, read_journal
 from gateway.store.schema import digests, episodes, excess, journal
 from thresholds.catalogue import load_catalogue
-from thresholds.model import CommunicationClass, Level
-
-CLASSES: Final = tuple(name.value for name in CommunicationClass)
+from thresholds.model import Level
 
 Seen = dict[str, list[Sighting]]
 """Sightings by RequestID."""
@@ -49,7 +46,7 @@ async def look_up(database: Database, request_ids: Collection[str], since: int) 
                 seen.setdefault(request_id, []).append(sighting)
         left -= seen.keys()
     if left:
-        for request_id, sighting in await _in_digests(database, left, folded.seed, since):
+        for request_id, sighting in await in_digests(database, left, folded.seed, since):
             seen.setdefault(request_id, []).append(sighting)
     return Looked(seen, passed)
 
@@ -69,6 +66,7 @@ async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
             excess.c.request_id,
             excess.c.communication_class,
             excess.c.observed_at_ms,
+            excess.c.service_reference_variant,
             excess.c.episode_id,
             episodes.c.level,
             episodes.c.service,
@@ -77,9 +75,13 @@ async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
         .where(excess.c.request_id.in_(wanted))
     )
     rows = (await connection.execute(query)).all()
-    variants = {row.request_id: variant for row in rows if (variant := _only_variant(row.service))}
+    variants = {
+        row.request_id: variant
+        for row in rows
+        if (variant := row.service_reference_variant or _only_variant(row.service))
+    }
     seen: Seen = {}
-    for request_id, name, at, episode_id, level, _ in rows:
+    for request_id, name, at, _, episode_id, level, _ in rows:
         above = episode_id if level == Level.QUARANTINE else None
         seen.setdefault(request_id, []).append(Sighting(name, at, at, variants.get(request_id), above))
     return seen
@@ -111,40 +113,3 @@ def _in_row(row: JournalRow, wanted: set[str]) -> list[tuple[str, Sighting]]:
             variant = sent.service_reference_variant
             found.append((sent.request_id, Sighting(sent.communication_class.value, at, at, variant)))
     return found
-
-
-async def _in_digests(
-    database: Database, wanted: set[str], seed: int, since: int
-) -> list[tuple[str, Sighting]]:
-    """Look through the digests, the newest first, until each was found once."""
-    keys = _keys(wanted, seed)
-    found: list[tuple[str, Sighting]] = []
-    async with database.read() as connection:
-        query = select(digests.c.journal_id).where(digests.c.received_until >= since)
-        numbers = (await connection.execute(query.order_by(digests.c.journal_id.desc()))).scalars().all()
-    for number in numbers:
-        if not keys:
-            break
-        async with database.read() as connection:
-            columns = digests.c.received_from, digests.c.received_until, digests.c.fingerprints
-            row = (
-                await connection.execute(select(*columns).where(digests.c.journal_id == number))
-            ).one_or_none()
-        if row is None:  # it was pruned meanwhile
-            continue
-        hits = await asyncio.to_thread(found_in, row.fingerprints, keys.keys())
-        for request_id, name in {keys[hit] for hit in hits}:
-            sighting = Sighting(name, row.received_from * 1000, row.received_until * 1000 + 999)
-            found.append((request_id, sighting))
-        gone = {request_id for request_id, _ in (keys[hit] for hit in hits)}
-        keys = {key: value for key, value in keys.items() if value[0] not in gone}
-    return found
-
-
-def _keys(wanted: Iterable[str], seed: int) -> dict[int, tuple[str, str]]:
-    """Return RequestID and class by the fingerprint that each would have."""
-    return {
-        fingerprint_of(name, request_id, int(request_id.rpartition(":")[2]), seed): (request_id, name)
-        for request_id in wanted
-        for name in CLASSES
-    }

@@ -105,7 +105,7 @@ def spoken(seconds: float) -> str:
 
 
 def signed(seconds: float) -> str:
-    """Return a span that may be negative, as a difference of clocks is: `−45 s`."""
+    """Return a span that may be negative, as a difference of clocks is: minus 45 s."""
     if seconds >= 0:
         return spoken(seconds)
-    return "−" + (spoken(-seconds) if seconds <= -1 else f"{-seconds:.3f} s")
+    return "\N{MINUS SIGN}" + (spoken(-seconds) if seconds <= -1 else f"{-seconds:.3f} s")

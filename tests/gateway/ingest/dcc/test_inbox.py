@@ -88,6 +88,24 @@ async def test_a_request_of_earlier_is_found_in_the_digests_to_the_minute(inbox:
     start = int(inbox.machine() - 3040) * 1000
     assert (first.sent_at_ms, first.sent_until_ms) == (start, start + 40_999)
     assert rows[request_id(3)].communication_class == "SPC"
+    assert first.service_reference_variant == "4.1.1", "all of that minute and class were of one service"
+
+
+async def test_the_service_is_known_above_a_threshold_on_any_service_too(inbox: Inbox) -> None:
+    await inbox.passed(1, service="*")
+    await inbox.held(1)
+    (row,) = await inbox.rows()
+    assert (row.matched, row.service_reference_variant) == ("in_excess", "4.1.1")
+
+
+async def test_the_service_is_not_known_where_several_left_in_that_minute(inbox: Inbox) -> None:
+    await inbox.saw(1)
+    await inbox.saw(2, variant="4.1.2")
+    await inbox.saw(3, name=CommunicationClass.SPC, variant="7.2")
+    await inbox.fold()
+    await inbox.held(1, 2, 3)
+    found = {row.request_id: row.service_reference_variant for row in await inbox.rows()}
+    assert found == {request_id(1): None, request_id(2): None, request_id(3): "7.2"}
 
 
 async def test_a_value_outside_limits_says_nothing_of_counts(inbox: Inbox) -> None:
@@ -238,7 +256,7 @@ async def test_what_is_not_believed_cannot_fill_the_disk_nor_crowd_out_another_s
     ((incident, facts),) = await small.incidents("dcc_not_kept")
     assert (facts.subject, facts.figures) == ("unsigned", {"limit": 3, "not_kept": 8})
     assert "without a signature" in incident.title
-    await small.held(1)
+    await small.held(99)
     assert len(await small.rows()) == 1, "what is believed has its place all the same"
     small.certificates = (DCC.certificate, strangers.certificate)
     await small.recheck.look()
