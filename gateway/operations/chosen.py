@@ -60,3 +60,12 @@ def not_held(missing: Sequence[int], known: Sequence[HeldRequest]) -> Conflict:
     state = first.state if first is not None else "unknown"
     msg = f"request {missing[0]} is {state}, or does not match the other conditions"
     return Conflict("nothing_held", msg, "Look at the list of held requests again.")
+
+
+def on_record(chosen: Chosen) -> dict[str, object]:
+    """Return conditions for the audit record: without the incident's number, for a record cannot be changed.
+
+    The incident may be marked `classified` later, and the decision tells what it is about.
+    """
+    told: dict[str, object] = msgspec.to_builtins(msgspec.structs.replace(chosen, incident=0))
+    return told | ({"by_incident": True} if chosen.incident else {})

@@ -17,7 +17,7 @@ from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, SettingsError, Unavailable
 from gateway.live import Live
-from gateway.operations.chosen import Covered, changed, check_chosen, digest, not_held
+from gateway.operations.chosen import Covered, changed, check_chosen, digest, not_held, on_record
 from gateway.operations.decision_ends import confirm_ended
 from gateway.operations.exit_rules import ExitRules
 from gateway.operations.files import Files, required_reason
@@ -196,7 +196,7 @@ class Decisions:
                 "profile_sha256": stored.profile_sha256,
                 "action": str(proposal.action),
                 "reason": reason,
-                "chosen": msgspec.to_builtins(proposal.chosen),
+                "chosen": on_record(proposal.chosen),
             }
             entry = Entry(person.name, stored.kind.action("submitted"), stored.subject, detail)
             await append_record(connection, entry, now)

@@ -39,6 +39,8 @@ class ShownDecision(msgspec.Struct, frozen=True):
     reason: str
     chosen: Chosen
     """The conditions that were given; the requests themselves are in the file."""
+    incident_hidden: bool
+    """Whether an incident was one of them that is classified and so not named."""
     requests: int
     ended_requests: int
     oldest_at: Instant
@@ -161,7 +163,8 @@ def _shown(decision: StoredDecision) -> dict[str, Any]:
         "state": decision.state,
         "action": decision.action,
         "reason": decision.reason,
-        "chosen": msgspec.json.decode(decision.chosen),
+        "chosen": decision.chosen,
+        "incident_hidden": decision.incident_hidden,
         "requests": decision.file.row_count,
         "ended_requests": decision.ended_rows,
         "oldest_at": fields["oldest_at"],
