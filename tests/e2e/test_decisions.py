@@ -112,7 +112,7 @@ def test_an_alert_of_the_dcc_ends_as_a_release_that_two_people_signed_for(
     assert gateway.verify_audit("--receipt", receipt).returncode != 0
     doctor = gateway.cli("doctor", "--json")
     findings = [each for each in json.loads(doctor.stdout)["findings"] if "profile" not in each["name"]]
-        assert "exit-quarantine" not in json.dumps(findings) + doctor.stderr
+    assert "exit-quarantine" not in json.dumps(findings) + doctor.stderr
     assert gateway.as_("adam").get("/api/v1/adt-files").json["files"] == []
 
 
