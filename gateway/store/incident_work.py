@@ -221,7 +221,7 @@ async def find_related(
     """
     table = incidents.c
     first, last = incident.opened_at - seconds, incident.opened_at + seconds
-    near = table.opened_at.between(first, last)
+    near: ColumnElement[bool] = table.opened_at.between(first, last)
     if incident.kind == DCC_QUARANTINE:
         lasted = or_(episodes.c.ended_at.is_(None), episodes.c.ended_at >= first)
         of_user = episodes.c.user_id == incident.user_id, episodes.c.opened_at <= last

@@ -91,7 +91,7 @@ async def test_what_the_dcc_holds_joins_a_breach_that_began_long_before_and_last
     for number, ended_at in ((lasting.id, None), (over.id, NOW - 70_000)):
         key = ThresholdKey(UserId(ANN), "SR", f"4.{number}", 86_400, Alignment.ROLLING)
         async with database.write() as connection:
-            await open_episode(connection, EpisodeId(key, Level.QUARANTINE, NOW - 90_000), number)
+            await open_episode(connection, EpisodeId(key, Level.QUARANTINE, int(NOW) - 90_000), number)
             change = update(episodes).where(episodes.c.incident_id == number)
             await connection.execute(change.values(ended_at=ended_at))
     held = await office.open(held_facts(), "held", NOW, ANN)
