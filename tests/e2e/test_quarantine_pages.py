@@ -45,6 +45,22 @@ def test_everybody_can_use_a_page(browser: Browser, daemon: Daemon, path: str) -
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
 
 
+def test_dsp_pm_11_is_read_on_a_telephone_without_scrolling_sideways(
+    browser: Browser, daemon: Daemon
+) -> None:
+    with opened(browser, daemon.url, viewport={"width": WIDTH, "height": 740}) as page:
+        sign_in(page, "olga")
+        page.goto("/quarantine/pm-11")
+        expect(page.get_by_role("row")).to_have_count(3)  # each row is one to a screen reader, stacked or not
+        assert_accessible(page)
+        for width in (WIDTH, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            wide = (
+                "[...document.querySelectorAll('.scroll')].some((box) => box.scrollWidth > box.clientWidth)"
+            )
+            assert not page.evaluate(wide)
+
+
 def test_from_the_list_to_why_an_alert_is_not_believed_without_script(
     browser: Browser, daemon: Daemon
 ) -> None:
