@@ -5,7 +5,8 @@ minutes; a digest has the fingerprint of each request of about a minute, and so 
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Final
 
 import msgspec
 from sqlalchemy import and_, func, or_, select
@@ -15,10 +16,13 @@ from gateway.ingest.dcc.digest_search import in_digests
 from gateway.ingest.dcc.matching import PassedLevel, Sighting
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
-from gateway.store.journal import JournalRow, read_journal
+from gateway.store.journal import decode_group, read_contents
 from gateway.store.schema import digests, episodes, excess, journal
 from thresholds.catalogue import load_catalogue
 from thresholds.model import Level
+
+FEW: Final = 20
+"""Requests that are looked for in the octets of a group first; of more each group is decoded at once."""
 
 Seen = dict[str, list[Sighting]]
 """Sightings by RequestID."""
@@ -41,8 +45,8 @@ async def look_up(database: Database, request_ids: Collection[str], since: int) 
         folded = await read_folded(connection)
     left = wanted - seen.keys()
     if left:
-        async for row in read_journal(database, folded.journal_id):
-            for request_id, sighting in await asyncio.to_thread(_in_row, row, left):
+        async for contents in read_contents(database, folded.journal_id):
+            for request_id, sighting in await asyncio.to_thread(_in_groups, contents, left):
                 seen.setdefault(request_id, []).append(sighting)
         left -= seen.keys()
     if left:
@@ -104,12 +108,16 @@ async def _passed(connection: AsyncConnection, users: set[str], since: int) -> l
     ]
 
 
-def _in_row(row: JournalRow, wanted: set[str]) -> list[tuple[str, Sighting]]:
+def _in_groups(contents: Sequence[bytes], wanted: set[str]) -> list[tuple[str, Sighting]]:
+    names = [request_id.encode() for request_id in wanted] if len(wanted) <= FEW else [b""]
     found = []
-    for observation in row.observations:
-        sent = observation.communication
-        if sent.request_id in wanted:
-            at = observation.observed_at_ms
-            variant = sent.service_reference_variant
-            found.append((sent.request_id, Sighting(sent.communication_class.value, at, at, variant)))
+    for content in contents:
+        if not any(name in content for name in names):
+            continue
+        for observation in decode_group(content):
+            sent = observation.communication
+            if sent.request_id in wanted:
+                at = observation.observed_at_ms
+                variant = sent.service_reference_variant
+                found.append((sent.request_id, Sighting(sent.communication_class.value, at, at, variant)))
     return found

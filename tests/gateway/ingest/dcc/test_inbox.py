@@ -13,6 +13,7 @@ from gateway.errors import Unavailable
 from gateway.ingest.dcc import inbox as module
 from gateway.ingest.dcc import recorder, records
 from gateway.ingest.dcc.checked import read_and_check
+from gateway.ingest.dcc.sightings import FEW
 from gateway.ingest.dcc.signature import Trust
 from gateway.ingest.errors import IngestError
 from gateway.metrics import REGISTRY
@@ -71,6 +72,18 @@ async def test_a_request_beside_the_excess_and_one_without_any_are_told_apart(in
     found = await inbox.held(1, 2, 3)
     assert [each.matched for each in found] == ["not_predicted", "predicted", "predicted"]
     assert {row.service_reference_variant for row in await inbox.rows()} == {"4.1.1"}
+
+
+async def test_requests_of_the_last_minutes_are_found_whether_few_or_many_are_asked_for(
+    small: Inbox,
+) -> None:
+    """One RequestID may begin as another does: it is not taken for it."""
+    await small.saw(10, 100)
+    await small.saw(*range(11, 11 + FEW))
+    found = await small.held(1, 10)
+    assert [each.matched for each in found] == ["unknown", "not_predicted"]
+    found = await small.held(*range(11, 12 + FEW))
+    assert [each.matched for each in found] == ["not_predicted"] * FEW + ["unknown"]
 
 
 async def test_a_request_of_earlier_is_found_in_the_digests_to_the_minute(inbox: Inbox) -> None:
