@@ -41,7 +41,7 @@ async def look_up(database: Database, request_ids: Collection[str], since: int) 
     wanted = set(request_ids)
     async with database.read() as connection:
         seen = await _in_excess(connection, wanted)
-        passed = await _passed(connection, {request_id[:23] for request_id in wanted}, since)
+        passed = await _passed(connection, _users(wanted), since)
         folded = await read_folded(connection)
     left = wanted - seen.keys()
     if left:
@@ -64,6 +64,11 @@ async def known_since(connection: AsyncConnection, since: int, now: int) -> int:
     return max(since, min((first for first in firsts if first is not None), default=now))
 
 
+def _users(request_ids: Collection[str]) -> set[str]:
+    """Return whose requests these are: their episodes lead to the excess without reading all of it."""
+    return {request_id[:23] for request_id in request_ids}
+
+
 async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
     query = (
         select(
@@ -76,7 +81,7 @@ async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
             episodes.c.service,
         )
         .join(episodes, episodes.c.id == excess.c.episode_id)
-        .where(excess.c.request_id.in_(wanted))
+        .where(episodes.c.user_id.in_(_users(wanted)), excess.c.request_id.in_(wanted))
     )
     rows = (await connection.execute(query)).all()
     variants = {
