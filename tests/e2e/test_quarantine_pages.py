@@ -100,6 +100,22 @@ def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemo
         expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
+def test_a_decision_by_service_says_what_it_leaves_out_because_the_service_is_not_known(
+    browser: Browser, daemon: Daemon
+) -> None:
+    """Of three held requests one was not seen leaving: nobody knows its service."""
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.goto("/quarantine/decisions/new?service=7.4")
+        expect(page.get_by_role("heading", name="What it covers: 2 requests")).to_be_visible()
+        expect(page.get_by_text("1 more held request matches otherwise")).to_be_visible()
+    asked = daemon.as_("ana").cli(
+        "quarantine", "decide", "release", "--service", "7.4", "--reason", "our own campaign"
+    )
+    assert "1 more request left out: the service is not known" in asked.stderr
+    assert asked.returncode != 0, "nobody confirmed it"
+
+
 def test_requests_are_ticked_in_the_list_and_decided_without_script(browser: Browser, daemon: Daemon) -> None:
     """The list leads to the proposal on exactly those ticked; then to the decision, which the approver finds."""
     with opened(browser, daemon.url, java_script_enabled=False) as page:
