@@ -76,7 +76,9 @@ DCC_REFUSED: Final = Counter(
 )
 DCC_NOT_KEPT: Final = Counter(
     "adt_gateway_dcc_not_kept",
-    "Alerts that are not believed and were not kept, because there are too many of them.",
+    "Alerts that are not believed and were not kept, because too many of their sort are: unsigned, wrong, "
+    "unknown_signer, unchecked.",
+    ["trust"],
     registry=REGISTRY,
 )
 QUARANTINED: Final = Counter(

@@ -67,7 +67,8 @@ class Dcc(Section):
         10_000,
         ge=0,
         le=1_000_000,
-        description="Alerts that are kept though they are not believed; more are counted alone.",
+        description="Alerts of each sort (unsigned, wrong, unknown_signer, unchecked) that are kept though they are "
+        "not believed; more are counted alone.",
     )
     sent_seconds: int = Field(
         86_400,
@@ -162,7 +163,8 @@ class IncidentSettings(Section):
         3600,
         ge=0,
         le=86_400,
-        description="Breaches of one User ID within so long are put into one group; 0 for never.",
+        description="Breaches of one User ID within so long, and what the DCC holds of it, are put into one group; "
+        "0 for never.",
     )
     attachment_kilobytes: int = Field(
         1024, ge=1, le=16_384, description="Size of one attachment at the most (1 kilobyte is 1 024 bytes)."

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.facts import BreachFacts, Facts, decode_facts, kind_of
+from gateway.alerts.facts import Facts, decode_facts, kind_of
 from gateway.alerts.message import Event
 from gateway.alerts.muting import muted_event
 from gateway.alerts.telling import Telling
@@ -21,6 +21,7 @@ from gateway.live import Live
 from gateway.store.audit_log import append_record
 from gateway.store.incident_work import (
     CLASSIFIED,
+    GROUPED,
     Step,
     add_step,
     find_related,
@@ -273,14 +274,12 @@ class Candidates:
         await add_step(connection, incident.id, step)
 
     async def _group(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:
-        """Put a new breach into one group with the last one of its User ID, where that is not long ago."""
-        if incident.kind != kind_of(BreachFacts) or not (incident.user_id and self._group_seconds):
+        """Put a new breach, or what the DCC holds, into one group with the last one of its User ID of that time."""
+        if incident.kind not in GROUPED or not (incident.user_id and self._group_seconds):
             return
         if incident.marking == CLASSIFIED:
             return
-        found = await find_related(
-            connection, incident.id, incident.user_id, incident.opened_at, self._group_seconds
-        )
+        found = await find_related(connection, incident, self._group_seconds)
         if found is None:
             return
         other, group = found

@@ -123,6 +123,10 @@ class UnknownRequest(ConditionFacts, frozen=True, tag="unknown_request"):
     """The DCC holds requests that we did not see leave."""
 
 
+class DccNotKept(ConditionFacts, frozen=True, tag="dcc_not_kept"):
+    """Alerts in the DCC's name that are not believed were not kept, because too many of their sort are."""
+
+
 Condition = (
     SourceSilent
     | QueueFull
@@ -132,6 +136,7 @@ Condition = (
     | TokenFails
     | DccQuarantine
     | UnknownRequest
+    | DccNotKept
 )
 """What is wrong other than a count."""
 

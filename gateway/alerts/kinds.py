@@ -116,6 +116,17 @@ KIND_TEXTS: Final = MappingProxyType(
             "with the adaptor's own log; do not release them.",
             "AdtGatewayUnknownRequest",
         ),
+        "dcc_not_kept": KindText(
+            "Alerts of the DCC not kept",
+            "Alerts in the DCC's name that are not believed came and were not kept: `dcc.kept_unbelieved` of their "
+            "sort are.",
+            "one came while `dcc.kept_unbelieved` of its sort were kept (one incident for each sort: `unsigned`, "
+            "`wrong`, `unknown_signer`, `unchecked`)",
+            "each time at once: `until` is the last of them",
+            "Find out who sends them, at the adaptor or the broker. Of `unknown_signer` and `unchecked` some may be "
+            "the DCC's: bring its certificate into place, and ask the DCC which requests it holds.",
+            "AdtGatewayDccAlertsNotKept",
+        ),
     }
 )
 """By kind, in the order of `KINDS`."""

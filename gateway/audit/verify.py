@@ -30,6 +30,8 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """What is wrong there."""
     withheld: int = 0
     """How many came without their bytes: of them only the place in the chain is known."""
+    withheld_numbers: tuple[int, ...] = ()
+    """The numbers of these."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -63,12 +65,13 @@ def verify_chain(
     """
     seen = people or TwoPeople()
     wanted = dict(anchors or {})
-    number, previous, read, withheld = after.number, after.hash, 0, 0
+    number, previous, read = after.number, after.hash, 0
+    withheld: list[int] = []
     for record in records:
         read += 1
         anchor = wanted.pop(number + 1, None)
         if may_be_withheld and record.withheld:
-            withheld += 1
+            withheld.append(number + 1)
             reason = _fault_of_withheld(record, number + 1, anchor)
         else:
             reason = _fault(record, number + 1, previous, anchor, seen)
@@ -79,7 +82,9 @@ def verify_chain(
         missing = min(wanted)
         reason = f"record {missing} is named by a receipt or an alert but the chain ends at {number}"
         return ChainVerdict(False, read, number, previous, missing, reason)
-    return ChainVerdict(True, read, number, previous, withheld=withheld)
+    return ChainVerdict(
+        True, read, number, previous, withheld=len(withheld), withheld_numbers=tuple(withheld)
+    )
 
 
 def _fault(record: AuditRecord, number: int, previous: str, anchor: str | None, seen: TwoPeople) -> str:

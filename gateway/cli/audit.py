@@ -15,7 +15,8 @@ from gateway.audit.verify import ChainVerdict, verify_chain
 from gateway.cli.anchors import Kept, read_kept
 from gateway.cli.approvals import ACTIONS, approval_faults, read_approvals
 from gateway.cli.client import Client, ask
-from gateway.cli.output import as_json, print_json, talk
+from gateway.cli.output import as_json, plural, print_json, talk
+from gateway.cli.words import spans
 from gateway.errors import ExitCode, InvalidInput
 
 PAGE: Final = 1000
@@ -98,8 +99,10 @@ def _say(verdict: ChainVerdict, kept: Kept, faults: list[str]) -> None:
     )
     if verdict.withheld:
         print(
-            f"NOT VERIFIED: {verdict.withheld} records were withheld, and nothing shows what they are about. The gateway "
-            "withholds those about classified incidents alone; whether these are, their nominees can verify"
+            f"NOT VERIFIED: {plural(verdict.withheld, 'record')} came without content (withheld): "
+            f"{spans(verdict.withheld_numbers)}. "
+            "Nothing shows what they are about. The gateway withholds those about classified incidents alone; whether "
+            "these are, their nominees can verify"
         )
     for fault in faults:
         print(f"WRONG: {fault}")

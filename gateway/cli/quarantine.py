@@ -128,6 +128,11 @@ def decide(action: str, reason: str, yes: bool, as_json: bool, **given: Any) -> 
             talk(
                 f"{not_seen} of these were not seen leaving: find out who sent them before anything is released."
             )
+        if covered["without_service"]:
+            talk(
+                f"{plural(covered['without_service'], 'more request')} left out: the service is not known "
+                "(adt-gateway quarantine held). Choose by --event or --number."
+            )
         more = ", the first of more" if covered["more"] else ""
         click.confirm(
             f"{action.capitalize()} {plural(covered['count'], 'request')}{more}?", abort=True, err=True

@@ -1,6 +1,6 @@
-"""Times as a person says them. Pure."""
+"""Times and numbers as a person says them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -42,3 +42,27 @@ def _between(earliest: int, latest: int | None) -> str:
         return f"{duration(earliest)} or later"
     (first, unit), (last, last_unit) = _spoken(earliest), _spoken(latest)
     return f"{first}-{last} {unit}" if unit == last_unit else f"{first} {unit}-{last} {last_unit}"
+
+
+SPANS: Final = 40
+"""Spans of numbers that are named at the most."""
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as `4, 7-9`; of very many spans the first, and that --json names all."""
+    found = [str(first) if first == last else f"{first}-{last}" for first, last in _spans(numbers)]
+    more = f" and more (--json names all {len(numbers)})" if len(found) > SPANS else ""
+    return ", ".join(found[:SPANS]) + more
+
+
+def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = None
+    for number in numbers:
+        if first is None or last is None:
+            first = number
+        elif number != last + 1:
+            yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import asyncssh
+import msgspec
 
 from gateway.delivery.sftp_errors import told
 from gateway.delivery.way import Handed
@@ -23,6 +24,14 @@ from gateway.errors import Conflict, Unavailable
 
 BLOCK: Final = 32_768
 """Bytes of one write or read: what every server takes (draft-ietf-secsh-filexfer-02, 3)."""
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What was seen of a server."""
+
+    server: str
+    """What it is, as it said and proved."""
+    has_folder: bool
 
 
 class SftpWay:
@@ -49,6 +58,13 @@ class SftpWay:
                 server = _server(connection)
         place = f"sftp://{settings.host}:{settings.port}/{folder}"
         return Handed(place, "; ".join([server, *said]))
+
+    async def look(self) -> Looked:
+        """Sign in and look for the folder, and write nothing; raise `Unavailable`."""
+        settings = self._settings
+        with told(settings.host):
+            async with self._opened() as (connection, sftp), asyncio.timeout(settings.timeout_seconds):
+                return Looked(_server(connection), await sftp.isdir(settings.folder))
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]]:

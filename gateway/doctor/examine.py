@@ -4,7 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from gateway.doctor import disk, evidence, network, rules, soc, store, time_source, token
+from gateway.doctor import delivery, disk, evidence, network, rules, soc, store, time_source, token
 from gateway.doctor.finding import SETTINGS, Check, Finding, failed, ok, unknown
 from gateway.errors import SettingsError
 from gateway.settings import Settings, load_settings
@@ -18,6 +18,7 @@ CHECKS: Final = (
     *token.CHECKS,
     *network.CHECKS,
     *soc.CHECKS,
+    *delivery.CHECKS,
 )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from itertools import compress, repeat
@@ -17,6 +18,15 @@ GENERATIONS: Final = 8
 
 _HALF: Final = 64
 """Bits of each half of a fingerprint."""
+_LOWER: Final = 2**_HALF - 1
+_BYTES: Final = 16
+"""Of a fingerprint."""
+_BUCKET_BITS: Final = 8
+_ORDERED: Final = b"\x01"
+"""Ends fingerprints that are in order; earlier versions kept them in the order of arrival, without it."""
+
+SLICE: Final = 4096
+"""Fingerprints without an order that are looked through at once: in between, other threads have their turn."""
 
 
 def fingerprint(communication: Communication, seed: int) -> int:
@@ -37,29 +47,56 @@ def fingerprint_of(communication_class: str, request_id: str, counter: int, seed
 
 def found_in(content: bytes, wanted: Collection[int]) -> set[int]:
     """Return which of *wanted* are among the fingerprints that were `packed`."""
-    halves = array("Q", content)
+    halves = _halves(content)
     middle = len(halves) // 2
-    # The hash decides: counters are alike in every digest.
-    upper, kept = {key >> _HALF for key in wanted}, halves[:middle]
-    if upper.isdisjoint(kept):
-        return set()
-    places = compress(range(middle), map(upper.__contains__, kept))
-    return {key for at in places if (key := halves[at] << _HALF | halves[middle + at]) in wanted}
+    if content.endswith(_ORDERED) and len(content) % _BYTES == len(_ORDERED):
+        return {key for key in wanted if _is_in(halves, middle, key)}
+    found: set[int] = set()
+    upper = {key >> _HALF for key in wanted}
+    for start in range(0, middle, SLICE):
+        kept = halves[start : min(start + SLICE, middle)]
+        if not upper.isdisjoint(kept):
+            places = compress(range(start, middle), map(upper.__contains__, kept))
+            found |= {halves[at] << _HALF | halves[middle + at] for at in places}
+    return found & set(wanted)
+
+
+def _is_in(halves: "memoryview[int]", middle: int, key: int) -> bool:
+    """Look *key* up among ordered halves: the hash decides, for counters are alike in every digest."""
+    upper, lower = key >> _HALF, key & _LOWER
+    at = bisect_left(halves, upper, 0, middle)
+    while at < middle and halves[at] == upper:
+        if halves[middle + at] == lower:
+            return True
+        at += 1
+    return False
 
 
 def packed(keys: Iterable[int]) -> bytes:
-    """Return fingerprints as they are kept: all upper halves, then all lower ones."""
-    keys = list(keys)
-    upper = array("Q", [key >> _HALF for key in keys])
-    lower = array("Q", [key & (2**_HALF - 1) for key in keys])
-    return upper.tobytes() + lower.tobytes()
+    """Return fingerprints as they are kept: all upper halves in their order, then all lower ones, and a mark of it.
+
+    They are put into order a few at a time: one sort of them all would hold every other thread up.
+    """
+    buckets: list[list[int]] = [[] for _ in range(2**_BUCKET_BITS)]
+    for key in keys:
+        buckets[key >> 2 * _HALF - _BUCKET_BITS].append(key)
+    upper, lower = array("Q"), array("Q")
+    for bucket in buckets:
+        bucket.sort()
+        upper.extend([key >> _HALF for key in bucket])
+        lower.extend([key & _LOWER for key in bucket])
+    return upper.tobytes() + lower.tobytes() + _ORDERED
 
 
 def unpacked(content: bytes) -> Iterator[int]:
-    """Return the fingerprints that were `packed`."""
-    halves = array("Q", content)
+    """Return the fingerprints that were `packed`, in any order."""
+    halves = _halves(content)
     middle = len(halves) // 2
     return map(or_, map(lshift, halves[:middle], repeat(_HALF)), halves[middle:])
+
+
+def _halves(content: bytes) -> "memoryview[int]":
+    return memoryview(content)[: len(content) // _BYTES * _BYTES].cast("Q")
 
 
 class Deduplication:

@@ -6,7 +6,6 @@ the DCC gets are these bytes. Approval, rejection, signing, delivery and acknowl
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,7 +17,7 @@ from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import Conflict, InvalidInput, SettingsError, Unavailable
 from gateway.live import Live
-from gateway.operations.chosen import check_chosen
+from gateway.operations.chosen import Covered, changed, check_chosen, digest, not_held, on_record
 from gateway.operations.decision_ends import confirm_ended
 from gateway.operations.exit_rules import ExitRules
 from gateway.operations.files import Files, required_reason
@@ -32,6 +31,7 @@ from gateway.store.decisions import (
     StoredDecision,
     count_decisions,
     count_not_seen,
+    count_without_service,
     get_decision,
     held_requests,
     insert_decision,
@@ -50,16 +50,6 @@ PAGE_SIZE: Final = 50
 """Decisions on one page."""
 ROWS_SHOWN: Final = 200
 """Requests on one page."""
-
-
-class Covered(msgspec.Struct, frozen=True):
-    """The requests that a proposal would decide on."""
-
-    requests: list[HeldRequest]
-    more: bool
-    """Whether there are more than one file takes; a decision takes those that wait longest."""
-    seen: str
-    """Stands for exactly these requests: a proposal that names it is refused where others match by then."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -118,7 +108,8 @@ class Decisions:
         check_chosen(chosen, most)
         async with self._database.read() as connection:
             found = await held_requests(connection, chosen, most + 1)
-        return Covered(found[:most], len(found) > most, digest(found[:most]))
+            others = await count_without_service(connection, chosen)
+        return Covered(found[:most], len(found) > most, digest(found[:most]), others)
 
     async def propose(self, person: Person, proposal: Proposal) -> StoredDecision:
         """Freeze the requests that match, and write the file that decides on them; a second person approves it.
@@ -144,12 +135,12 @@ class Decisions:
         if missing:
             async with self._database.read() as connection:
                 known = await requests_numbered(connection, sorted(missing))
-            raise _not_held(sorted(missing), known)
+            raise not_held(sorted(missing), known)
         if not covered.requests:
             msg = "no held request matches: it ended, or another decision has it"
             raise Conflict("nothing_held", msg, "Look at the list of held requests again.")
         if proposal.seen and proposal.seen != covered.seen:
-            raise _changed()
+            raise changed()
 
     def _written(self, action: ExitAction, requests: Sequence[HeldRequest], now: int) -> ExitFile:
         rows = [ExitRow(each.user_id, each.event_ref, each.request_id, action) for each in requests]
@@ -184,7 +175,7 @@ class Decisions:
                 submitted_at=int(now),
             )
             if await take_requests(connection, numbers, file_id) != len(numbers):
-                raise _changed()
+                raise changed()
             oldest = min(each.received_at_ms for each in requests) // 1000
             chosen = msgspec.json.encode(proposal.chosen).decode()
             await insert_decision(
@@ -205,7 +196,7 @@ class Decisions:
                 "profile_sha256": stored.profile_sha256,
                 "action": str(proposal.action),
                 "reason": reason,
-                "chosen": msgspec.to_builtins(proposal.chosen),
+                "chosen": on_record(proposal.chosen),
             }
             entry = Entry(person.name, stored.kind.action("submitted"), stored.subject, detail)
             await append_record(connection, entry, now)
@@ -264,12 +255,6 @@ class Decisions:
             return await submitted_decisions(connection, PAGE_SIZE)
 
 
-def digest(requests: Sequence[HeldRequest]) -> str:
-    """Return what stands for exactly these requests, whatever their order."""
-    numbers = ",".join(str(number) for number in sorted(each.id for each in requests))
-    return hashlib.sha256(numbers.encode()).hexdigest()
-
-
 def _row(request: HeldRequest) -> dict[str, object]:
     return {
         "quarantined_id": request.id,
@@ -277,21 +262,3 @@ def _row(request: HeldRequest) -> dict[str, object]:
         "event_ref": request.event_ref,
         "request_id": request.request_id,
     }
-
-
-def _changed() -> Conflict:
-    msg = "what matches is not what was seen: somebody decided on it meanwhile, or more is held"
-    return Conflict("quarantine_changed", msg, "Look at what it covers now, and propose it again.")
-
-
-def _not_held(missing: Sequence[int], known: Sequence[HeldRequest]) -> Conflict:
-    by_number = {each.id: each for each in known}
-    first = by_number.get(missing[0])
-    if first is not None and first.decision_id is not None:
-        msg = f"request {first.id} ({first.request_id}) is in decision {first.decision_id} already"
-        return Conflict(
-            "request_decided", msg, f"Look at it: adt-gateway quarantine show {first.decision_id}"
-        )
-    state = first.state if first is not None else "unknown"
-    msg = f"request {missing[0]} is {state}, or does not match the other conditions"
-    return Conflict("nothing_held", msg, "Look at the list of held requests again.")

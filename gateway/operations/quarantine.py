@@ -13,10 +13,11 @@ import msgspec
 from gateway.access import Action, Person
 from gateway.clock import Clock, to_text
 from gateway.errors import InvalidInput
-from gateway.store import quarantine_reports as reports
+from gateway.store import pm11, quarantine_reports
 from gateway.store.database import Database
 from gateway.store.dcc_alerts import AlertFilter, ListedAlert, count_alerts, find_alerts, get_alert
-from gateway.store.quarantine_reports import Delay, Expected, Unexpected
+from gateway.store.pm11 import Delay
+from gateway.store.quarantine_reports import Expected, Unexpected
 from gateway.store.quarantined import HeldFilter, HeldRow, count_held, find_held, held_of_alert
 
 AT_ONCE: Final = 5000
@@ -55,17 +56,23 @@ class Pm11(msgspec.Struct, frozen=True):
 
     month: str
     count: int
-    """Requests that were seen leaving and that the DCC told us of."""
+    """Requests that were seen leaving and that the DCC told us of, each once, other than *clock_difference*."""
     within_30_minutes: int
     uncertain: int
     """Neither within nor beyond for certain: their sending is known to the minute."""
     share: float | None
     """*within_30_minutes* of *count*; None where there is none."""
     worst_seconds: float | None
+    clock_difference: int
+    """Told before they were sent, by the clocks: how long it took is not known, and they are in none of the above."""
+    ahead_seconds: float | None
+    """By how much at the most; None where there is none."""
     not_seen: int
     """Told in that month and not seen leaving: no time can be given."""
     not_notified: int
-    """Above a quarantine level of ours, and the DCC told us of none of them."""
+    """Above a quarantine level of ours, sent over 30 minutes ago, and the DCC told us of none of them."""
+    not_yet_notified: int
+    """The same, sent within the last 30 minutes: it may tell us yet."""
 
 
 class ExpectedQuarantine(msgspec.Struct, frozen=True):
@@ -118,8 +125,8 @@ class Quarantine:
         now = int(self._clock())
         since = now - DIFFERENCE_DAYS * 86_400
         async with self._database.read() as connection:
-            expected = await reports.read_expected(connection, since, DIFFERENCES)
-            unexpected = await reports.read_unexpected(connection, since, DIFFERENCES)
+            expected = await quarantine_reports.read_expected(connection, since, DIFFERENCES)
+            unexpected = await quarantine_reports.read_unexpected(connection, since, DIFFERENCES)
         told = [ExpectedQuarantine(each, self._verdict(each, now)) for each in expected]
         return Differences(told, unexpected)
 
@@ -139,23 +146,27 @@ class Quarantine:
         person.require(Action.READ_MONITORING)
         span = month_span(month)
         async with self._database.read() as connection:
-            sums = await reports.read_sums(connection, *span)
+            sums = await pm11.read_sums(connection, *span)
+            not_notified = await pm11.count_not_notified(connection, *span, int(self._clock() * 1000))
             return Pm11(
                 month=month,
                 count=sums.count,
                 within_30_minutes=sums.within,
                 uncertain=sums.uncertain,
                 share=sums.within / sums.count if sums.count else None,
-                worst_seconds=None if sums.worst_ms is None else sums.worst_ms / 1000,
-                not_seen=await reports.count_not_seen(connection, *span),
-                not_notified=await reports.count_not_notified(connection, *span),
+                worst_seconds=_seconds(sums.worst_ms),
+                clock_difference=sums.clock_difference,
+                ahead_seconds=_seconds(sums.ahead_ms),
+                not_seen=await pm11.count_not_seen(connection, *span),
+                not_notified=not_notified.late,
+                not_yet_notified=not_notified.not_yet,
             )
 
     async def pm11_list(self, person: Person, month: str, limit: int, skip: int = 0) -> list[Delay]:
         """Return up to *limit* requests of the month after the first *skip*, the longest delay first."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            return await reports.read_delays(connection, *month_span(month), limit, skip)
+            return await pm11.read_delays(connection, *month_span(month), limit, skip)
 
     async def pm11_csv(self, person: Person, month: str) -> AsyncIterator[bytes]:
         """Yield every request of the month as CSV (RFC 4180) with a header, in parts.
@@ -168,18 +179,15 @@ class Quarantine:
         after = 0
         while True:
             async with self._database.read() as connection:
-                rows = await reports.delays_after(connection, *span, after, AT_ONCE)
+                rows = await pm11.delays_after(connection, *span, after, AT_ONCE)
             if not rows:
                 return
             after = rows[-1].id
             yield _csv(rows)
 
 
-def is_within(delay: Delay) -> str:
-    """Return whether the DCC told us within 30 minutes: `yes`, `no` or `uncertain`."""
-    if delay.longest_ms <= reports.LIMIT_MS:
-        return "yes"
-    return "uncertain" if delay.shortest_ms <= reports.LIMIT_MS else "no"
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def month_span(month: str) -> tuple[int, int]:
@@ -202,7 +210,7 @@ def _csv(rows: list[Delay]) -> bytes:
             [
                 *(row.request_id, row.event_ref, row.breach),
                 *(to_text(instant / 1000) for instant in instants),
-                *(row.shortest_ms / 1000, row.longest_ms / 1000, is_within(row)),
+                *(row.shortest_ms / 1000, row.longest_ms / 1000, row.within),
             ]
         )
     return text.getvalue().encode()

@@ -10,8 +10,8 @@ from gateway.errors import NotFound
 from gateway.store.dcc_schema import dcc_alerts
 
 
-class NewAlert(msgspec.Struct, frozen=True):
-    """An alert before it has its number."""
+class _Alert(msgspec.Struct, frozen=True):
+    """What is kept of an alert beside its number and its bytes."""
 
     received_at_ms: int
     source: str
@@ -27,27 +27,18 @@ class NewAlert(msgspec.Struct, frozen=True):
     request_id: str
     event_ref: str
     sha256: str
+
+
+class NewAlert(_Alert, frozen=True):
+    """An alert before it has its number."""
+
     content: bytes
 
 
-class ListedAlert(msgspec.Struct, frozen=True):
+class ListedAlert(_Alert, frozen=True):
     """An alert without its bytes."""
 
     id: int
-    received_at_ms: int
-    source: str
-    trust: str
-    why: str
-    signer: str
-    response_id: str
-    responded_at_ms: int
-    alert_code: str
-    throttled_sequence: int | None
-    throttled_count: int | None
-    breach: str
-    request_id: str
-    event_ref: str
-    sha256: str
 
 
 class AlertFilter(msgspec.Struct, frozen=True):
@@ -108,10 +99,11 @@ async def add_alerts(connection: AsyncConnection, alerts: Sequence[NewAlert]) ->
     return {row.sha256: row.id for row in rows}
 
 
-async def count_unbelieved(connection: AsyncConnection) -> int:
-    """Return how many alerts are kept that are not believed."""
-    query = select(func.count()).select_from(dcc_alerts).where(dcc_alerts.c.trust != "verified")
-    return int((await connection.execute(query)).scalar_one())
+async def count_by_trust(connection: AsyncConnection, trusts: Collection[str]) -> dict[str, int]:
+    """Return how many alerts are kept of each of these sorts; a sort without any is left out."""
+    query = select(dcc_alerts.c.trust, func.count()).where(dcc_alerts.c.trust.in_(trusts))
+    rows = await connection.execute(query.group_by(dcc_alerts.c.trust))
+    return {row[0]: row[1] for row in rows}
 
 
 def _where(wanted: AlertFilter) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ from gateway.store.adt_files import FileState, StoredFile, get_file
 from gateway.store.dcc_schema import quarantined
 from gateway.store.decision_rows import DECIDED, DELETED, ENDED, HELD, RELEASED
 from gateway.store.decision_schema import decision_rows, decisions
-from gateway.store.incident_work import is_classified, unless_classified
-from gateway.store.schema import adt_files
+from gateway.store.incident_work import is_classified, not_classified, unless_classified
+from gateway.store.schema import adt_files, incidents
 
 AT_ONCE: Final = 500
 """Rows that one statement names: databases take a limited number of values."""
@@ -39,7 +39,7 @@ class Chosen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     event_ref: Text = ""
     user_id: Text = ""
     service: Text = ""
-    """Service reference variant."""
+    """Service reference variant; a request whose service is not known matches none."""
     incident: Number = 0
     breach: Text = ""
     """Kind: `user_threshold`, `dcc_threshold` or `attribute_limits`."""
@@ -110,7 +110,10 @@ class StoredDecision(msgspec.Struct, frozen=True):
     file: StoredFile
     action: str
     reason: str
-    chosen: str
+    chosen: Chosen
+    """Without the incident where that is classified."""
+    incident_hidden: bool
+    """Whether it was chosen by an incident that is classified, whose number is told nobody here."""
     oldest_at: int
     ended_at: int | None
     ended_rows: int
@@ -140,6 +143,16 @@ async def held_requests(connection: AsyncConnection, chosen: Chosen, limit: int)
     query = select(*_HELD_COLUMNS).where(chosen.condition(), quarantined.c.state == HELD)
     order = quarantined.c.received_at_ms, quarantined.c.id
     return [HeldRequest(*row) for row in await connection.execute(query.order_by(*order).limit(limit))]
+
+
+async def count_without_service(connection: AsyncConnection, chosen: Chosen) -> int:
+    """Return how many held requests a choice by service leaves out because their service is not known."""
+    if not chosen.service:
+        return 0
+    otherwise = msgspec.structs.replace(chosen, service="").condition()
+    which = otherwise, quarantined.c.state == HELD, quarantined.c.service_reference_variant.is_(None)
+    query = select(func.count()).select_from(quarantined).where(*which)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def requests_numbered(connection: AsyncConnection, numbers: Sequence[int]) -> list[HeldRequest]:
@@ -176,14 +189,13 @@ async def get_decision(connection: AsyncConnection, file_id: int) -> StoredDecis
     if row is None:
         msg = f"there is no decision {file_id}"
         raise NotFound("decision_unknown", msg, "List them: adt-gateway quarantine decisions")
-    return StoredDecision(await get_file(connection, file_id), *row[1:])
+    return await _stored(connection, row)
 
 
 async def page_of_decisions(connection: AsyncConnection, offset: int, limit: int) -> list[StoredDecision]:
     """Return decisions, newest first."""
     query = _query().order_by(decisions.c.file_id.desc()).offset(offset).limit(limit)
-    rows = (await connection.execute(query)).all()
-    return [StoredDecision(await get_file(connection, row[0]), *row[1:]) for row in rows]
+    return [await _stored(connection, row) for row in (await connection.execute(query)).all()]
 
 
 async def count_decisions(connection: AsyncConnection) -> int:
@@ -204,7 +216,7 @@ async def submitted_decisions(connection: AsyncConnection, limit: int) -> list[S
     which = adt_files.c.state == FileState.SUBMITTED
     query = _query().join(adt_files, adt_files.c.id == decisions.c.file_id).where(which)
     rows = (await connection.execute(query.order_by(decisions.c.file_id).limit(limit))).all()
-    return [StoredDecision(await get_file(connection, row[0]), *row[1:]) for row in rows]
+    return [await _stored(connection, row) for row in rows]
 
 
 async def rows_of(
@@ -239,6 +251,16 @@ async def count_held_before(connection: AsyncConnection, instant_ms: int) -> int
     which = quarantined.c.state.in_(OPEN), quarantined.c.received_at_ms < instant_ms
     query = select(func.count()).select_from(quarantined).where(*which)
     return int((await connection.execute(query)).scalar_one())
+
+
+async def _stored(connection: AsyncConnection, row: Any) -> StoredDecision:
+    file_id, action, reason, text, *rest = row
+    chosen = msgspec.json.decode(text, type=Chosen)
+    marked = select(incidents.c.id).where(incidents.c.id == chosen.incident, ~not_classified)
+    hidden = bool(chosen.incident) and (await connection.execute(marked)).first() is not None
+    if hidden:
+        chosen = msgspec.structs.replace(chosen, incident=0)
+    return StoredDecision(await get_file(connection, file_id), action, reason, chosen, hidden, *rest)
 
 
 def _query() -> Any:

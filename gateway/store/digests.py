@@ -1,6 +1,6 @@
 """Digests: what about a minute of the journal came to, so that a restart need not read the groups again."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
@@ -67,6 +67,14 @@ async def read_kinds(connection: AsyncConnection) -> dict[Kind, int]:
     rows = await connection.execute(select(kinds))
     return {
         (UserId(user), CommunicationClass(name), ref, srv): number for number, user, name, ref, srv in rows
+    }
+
+
+async def kinds_of(connection: AsyncConnection, users: Collection[str]) -> dict[int, Kind]:
+    """Return every kind of these User IDs by its number."""
+    rows = await connection.execute(select(kinds).where(kinds.c.user_id.in_(users)))
+    return {
+        number: (UserId(user), CommunicationClass(name), ref, srv) for number, user, name, ref, srv in rows
     }
 
 

@@ -114,12 +114,14 @@ async def add_excess(connection: AsyncConnection, requests: Sequence[tuple[Episo
             stored = await find_episode(connection, episode)
             ids[episode] = stored.id if stored else 0
         if ids[episode]:
+            sent = observation.communication
             rows.append(
                 {
                     "episode_id": ids[episode],
-                    "request_id": observation.communication.request_id,
-                    "communication_class": observation.communication.communication_class,
+                    "request_id": sent.request_id,
+                    "communication_class": sent.communication_class,
                     "observed_at_ms": observation.observed_at_ms,
+                    "service_reference_variant": sent.service_reference_variant,
                 }
             )
     if rows:

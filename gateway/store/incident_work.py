@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Label, Table, case, delete, exists, insert, null, select
+from sqlalchemy import Column, ColumnElement, Label, Table, case, delete, exists, insert, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import inserted_id
@@ -16,7 +16,12 @@ from gateway.store.incident_schema import (
     incident_notifications,
     incident_steps,
 )
-from gateway.store.schema import incidents, outbox
+from gateway.store.incidents import StoredIncident
+from gateway.store.schema import episodes, incidents, outbox
+
+DCC_QUARANTINE: Final = "dcc_quarantine"
+GROUPED: Final = ("threshold", DCC_QUARANTINE)
+"""Kinds of incidents that are put into one group by themselves: breaches, and what the DCC holds because of them."""
 
 CLASSIFIED: Final = "classified"
 """The marking of an incident that its named nominees alone may see."""
@@ -207,15 +212,22 @@ async def group_members(connection: AsyncConnection, group_id: int) -> list[Memb
 
 
 async def find_related(
-    connection: AsyncConnection, incident_id: int, user_id: str, opened_at: int, seconds: int
+    connection: AsyncConnection, incident: StoredIncident, seconds: int
 ) -> tuple[int, int | None] | None:
-    """Return the last other breach of this User ID within *seconds*, closed ones too, and its group.
+    """Return the last other one of `GROUPED` of the same User ID within *seconds*, closed ones too, and its group.
 
-    A classified one is left out: a group would tell its User ID.
+    What the DCC holds belongs to a breach that began earlier too, if that lasted until then. A classified one is left
+    out: a group would tell its User ID.
     """
     table = incidents.c
-    near = table.opened_at.between(opened_at - seconds, opened_at + seconds)
-    which = table.kind == "threshold", table.user_id == user_id, table.id != incident_id, near, not_classified
+    first, last = incident.opened_at - seconds, incident.opened_at + seconds
+    near: ColumnElement[bool] = table.opened_at.between(first, last)
+    if incident.kind == DCC_QUARANTINE:
+        lasted = or_(episodes.c.ended_at.is_(None), episodes.c.ended_at >= first)
+        of_user = episodes.c.user_id == incident.user_id, episodes.c.opened_at <= last
+        near = or_(near, table.id.in_(select(episodes.c.incident_id).where(*of_user, lasted)))
+    own = table.user_id == incident.user_id, table.id != incident.id
+    which = table.kind.in_(GROUPED), *own, near, not_classified
     query = select(table.id, table.group_id).where(*which).order_by(table.id.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
     return (row[0], row[1]) if row else None

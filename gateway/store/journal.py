@@ -57,6 +57,11 @@ def encode_group(observations: Sequence[Observation]) -> bytes:
     return _encode(observations)
 
 
+def decode_group(content: bytes) -> list[Observation]:
+    """Return the observations of one journal row."""
+    return _decode(content)
+
+
 async def newest_group(connection: AsyncConnection) -> JournalRow | None:
     """Return the last group that was committed."""
     row = (await connection.execute(select(journal).order_by(journal.c.id.desc()).limit(1))).one_or_none()
@@ -84,6 +89,13 @@ async def count_groups(connection: AsyncConnection) -> int:
 
 async def read_page(connection: AsyncConnection, after: int, last: int | None = None) -> list[JournalRow]:
     """Return the first groups after number *after*, up to number *last*: as many as are well read at once."""
+    found = await _read_contents(connection, after, last)
+    return [JournalRow(number, received_at, _decode(content)) for number, received_at, content in found]
+
+
+async def _read_contents(
+    connection: AsyncConnection, after: int, last: int | None
+) -> list[tuple[int, int, bytes]]:
     query = select(journal.c.id, journal.c.communications).where(_between(after, last))
     rows = (await connection.execute(query.order_by(journal.c.id).limit(PAGE))).all()
     if not rows:
@@ -96,7 +108,7 @@ async def read_page(connection: AsyncConnection, after: int, last: int | None = 
         until = row.id
     contents = select(journal.c.id, journal.c.received_at, journal.c.content).where(_between(after, until))
     found = await connection.execute(contents.order_by(journal.c.id))
-    return [JournalRow(number, received_at, _decode(content)) for number, received_at, content in found]
+    return [(number, received_at, content) for number, received_at, content in found]
 
 
 async def read_journal(
@@ -111,6 +123,17 @@ async def read_journal(
         if not page:
             return
         after = page[-1].id
+
+
+async def read_contents(database: Database, after: int) -> AsyncIterator[list[bytes]]:
+    """Yield the groups after number *after* as they are kept, a page at a time: to be decoded in a thread."""
+    while True:
+        async with database.read() as connection:
+            page = await _read_contents(connection, after, None)
+        if not page:
+            return
+        yield [content for _, _, content in page]
+        after = page[-1][0]
 
 
 def _between(after: int, last: int | None) -> ColumnElement[bool]:

@@ -37,28 +37,12 @@ class NewHeld(msgspec.Struct, frozen=True):
     communication_class: str | None
     service_reference_variant: str | None
     episode_id: int | None
-    incident_id: int | None = None
 
 
-class HeldRow(msgspec.Struct, frozen=True):
+class HeldRow(NewHeld, frozen=True):
     """A request that is or was held."""
 
     id: int
-    alert_id: int
-    user_id: str
-    device: str
-    request_id: str
-    event_ref: str
-    breach: str
-    alerts: int
-    notified_at_ms: int
-    received_at_ms: int
-    matched: str
-    sent_at_ms: int | None
-    sent_until_ms: int | None
-    communication_class: str | None
-    service_reference_variant: str | None
-    episode_id: int | None
     incident_id: int | None
     """None also where it is classified."""
     answered_at_ms: int | None

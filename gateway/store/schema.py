@@ -253,6 +253,7 @@ excess = Table(
     Column("request_id", String(68), primary_key=True),
     Column("communication_class", String(12), primary_key=True),
     Column("observed_at_ms", BigInteger, nullable=False),
+    Column("service_reference_variant", String(12)),  # None where an earlier version kept it
 )
 
 outbox = Table(

@@ -9,7 +9,6 @@ from gateway.access import Action
 from gateway.errors import InvalidInput
 from gateway.ingest.dcc.response import RESPONSE_MAX_BYTES, BreachKind
 from gateway.ingest.dcc.signature import Trust
-from gateway.operations.quarantine import is_within
 from gateway.store.dcc_alerts import AlertFilter
 from gateway.store.quarantined import MATCHES, STATES, HeldFilter
 from gateway.web.answers import json_answer
@@ -104,7 +103,7 @@ async def pm11(request: web.Request) -> web.Response:
             each,
             seconds_at_least=each.shortest_ms / 1000,
             seconds_at_most=each.longest_ms / 1000,
-            within=is_within(each),
+            within=each.within,
         )
         for each in await quarantine.pm11_list(person, month, limit, skip)
     ]

@@ -7,7 +7,8 @@ import msgspec
 from gateway.clock import to_text
 from gateway.operations.quarantine import Pm11
 from gateway.store.dcc_alerts import ListedAlert
-from gateway.store.quarantine_reports import Delay, Expected, Unexpected
+from gateway.store.pm11 import Delay
+from gateway.store.quarantine_reports import Expected, Unexpected
 from gateway.store.quarantined import HeldRow
 from gateway.web.shapes import Instant
 

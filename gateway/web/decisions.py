@@ -39,6 +39,8 @@ class ShownDecision(msgspec.Struct, frozen=True):
     reason: str
     chosen: Chosen
     """The conditions that were given; the requests themselves are in the file."""
+    incident_hidden: bool
+    """Whether an incident was one of them that is classified and so not named."""
     requests: int
     ended_requests: int
     oldest_at: Instant
@@ -70,6 +72,8 @@ class Preview(msgspec.Struct, frozen=True):
     """Whether more match than one file takes."""
     seen: str
     """To be sent with the proposal: it is refused where others match by then."""
+    without_service: int
+    """Held requests that are left out, though they match otherwise: their service is not known."""
 
 
 class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +111,8 @@ async def preview(request: web.Request) -> web.Response:
     person.require(Action.DECIDE_QUARANTINE)  # before the body is read
     chosen = await _body(request, Chosen)
     found = await request.app[SERVICES].decisions.covered(person, chosen)
-    return json_answer(Preview(found.requests[:ROWS_SHOWN], len(found.requests), found.more, found.seen))
+    count, first = len(found.requests), found.requests[:ROWS_SHOWN]
+    return json_answer(Preview(first, count, found.more, found.seen, found.without_service))
 
 
 async def propose(request: web.Request) -> web.Response:
@@ -158,7 +163,8 @@ def _shown(decision: StoredDecision) -> dict[str, Any]:
         "state": decision.state,
         "action": decision.action,
         "reason": decision.reason,
-        "chosen": msgspec.json.decode(decision.chosen),
+        "chosen": decision.chosen,
+        "incident_hidden": decision.incident_hidden,
         "requests": decision.file.row_count,
         "ended_requests": decision.ended_rows,
         "oldest_at": fields["oldest_at"],

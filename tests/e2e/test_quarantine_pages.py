@@ -45,6 +45,22 @@ def test_everybody_can_use_a_page(browser: Browser, daemon: Daemon, path: str) -
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
 
 
+def test_dsp_pm_11_is_read_on_a_telephone_without_scrolling_sideways(
+    browser: Browser, daemon: Daemon
+) -> None:
+    with opened(browser, daemon.url, viewport={"width": WIDTH, "height": 740}) as page:
+        sign_in(page, "olga")
+        page.goto("/quarantine/pm-11")
+        expect(page.get_by_role("row")).to_have_count(3)  # each row is one to a screen reader, stacked or not
+        assert_accessible(page)
+        for width in (WIDTH, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            wide = (
+                "[...document.querySelectorAll('.scroll')].some((box) => box.scrollWidth > box.clientWidth)"
+            )
+            assert not page.evaluate(wide)
+
+
 def test_from_the_list_to_why_an_alert_is_not_believed_without_script(
     browser: Browser, daemon: Daemon
 ) -> None:
@@ -82,6 +98,22 @@ def test_from_what_is_held_to_a_decision_on_exactly_that(browser: Browser, daemo
         page.goto("/quarantine")
         expect(page.get_by_role("link", name=re.compile("[Dd]ecide on"))).to_have_count(0)
         expect(page.get_by_role("checkbox")).to_have_count(0)
+
+
+def test_a_decision_by_service_says_what_it_leaves_out_because_the_service_is_not_known(
+    browser: Browser, daemon: Daemon
+) -> None:
+    """Of three held requests one was not seen leaving: nobody knows its service."""
+    with opened(browser, daemon.url, java_script_enabled=False) as page:
+        sign_in(page, "ana")
+        page.goto("/quarantine/decisions/new?service=7.4")
+        expect(page.get_by_role("heading", name="What it covers: 2 requests")).to_be_visible()
+        expect(page.get_by_text("1 more held request matches otherwise")).to_be_visible()
+    asked = daemon.as_("ana").cli(
+        "quarantine", "decide", "release", "--service", "7.4", "--reason", "our own campaign"
+    )
+    assert "1 more request left out: the service is not known" in asked.stderr
+    assert asked.returncode != 0, "nobody confirmed it"
 
 
 def test_requests_are_ticked_in_the_list_and_decided_without_script(browser: Browser, daemon: Daemon) -> None:

@@ -69,16 +69,20 @@ class Inbox:
         """Return a signed alert of now."""
         return DCC.sign(quarantine(request_id(number), event, breach=breach, at=self.machine()))
 
-    async def saw(self, *numbers: int, name: CommunicationClass = CommunicationClass.SR) -> None:
+    async def saw(
+        self, *numbers: int, name: CommunicationClass = CommunicationClass.SR, variant: str = "4.1.1"
+    ) -> None:
         """Journal requests that leave now."""
-        now = int(self.machine())
-        await DatabaseJournalWriter(self.database).append([self.observation(n, name) for n in numbers], now)
+        found = [self.observation(n, name, variant) for n in numbers]
+        await DatabaseJournalWriter(self.database).append(found, int(self.machine()))
 
-    def observation(self, number: int, name: CommunicationClass = CommunicationClass.SR) -> Observation:
+    def observation(
+        self, number: int, name: CommunicationClass = CommunicationClass.SR, variant: str = "4.1.1"
+    ) -> Observation:
         """Return a request that leaves now."""
         now_ms = int(self.machine() * 1000)
         sent = msgspec.structs.replace(
-            communication(communication_class=name, user=UserId(USER_ID)),
+            communication(variant, name, UserId(USER_ID)),
             counter=number,
             request_id=request_id(number),
         )
@@ -94,9 +98,9 @@ class Inbox:
         async with self.database.write() as connection:
             await add_digest(connection, fold.digest(numbers), numbers.new)
 
-    async def passed(self, *above: int, level: Level = Level.QUARANTINE) -> None:
-        """Record that a level was passed now, and requests above it."""
-        key = ThresholdKey(UserId(USER_ID), "SR", "4.1.1", 3600, Alignment.ROLLING)
+    async def passed(self, *above: int, level: Level = Level.QUARANTINE, service: str = "4.1.1") -> None:
+        """Record that a level of the threshold on *service* was passed now, and requests above it."""
+        key = ThresholdKey(UserId(USER_ID), "SR", service, 3600, Alignment.ROLLING)
         episode = EpisodeId(key, level, int(self.machine()))
         async with self.database.write() as connection:
             incident = await open_incident(connection, level=str(level), user_id=USER_ID)

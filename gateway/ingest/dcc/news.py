@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.alerts.condition import News
-from gateway.alerts.facts import DccQuarantine, UnknownRequest
+from gateway.alerts.facts import DccNotKept, DccQuarantine, UnknownRequest
 from gateway.clock import to_text
 from thresholds.model import Level
 
@@ -106,4 +106,25 @@ def unknown_news(user: str, request_ids: Sequence[str], since: int, now: float, 
         more={"requests": len(request_ids)},
         user_id=user,
         level=Level.QUARANTINE,
+    )
+
+
+TRUST_WORDS: Final = {
+    "unsigned": "without a signature",
+    "wrong": "with a wrong signature",
+    "unknown_signer": "signed by nobody who is configured",
+    "unchecked": "whose signature could not be checked",
+}
+
+
+def not_kept_news(trust: str, count: int, limit: int, now: float) -> News:
+    """Return the news of alerts of one sort of disbelief that were not kept: *limit* of it are."""
+    return News(
+        DccNotKept,
+        trust,
+        f"alerts in the DCC's name {TRUST_WORDS[trust]} are not kept any more: {limit} are",
+        now,
+        until=now,
+        figures={"limit": limit},
+        more={"not_kept": count},
     )

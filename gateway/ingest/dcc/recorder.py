@@ -15,7 +15,7 @@ from gateway.clock import Clock
 from gateway.ingest.dcc.answers import RecentAnswers
 from gateway.ingest.dcc.checked import Checked
 from gateway.ingest.dcc.matching import Match, Matched, match
-from gateway.ingest.dcc.news import OTHERS, event_subject, quarantine_news, unknown_news
+from gateway.ingest.dcc.news import OTHERS, event_subject, not_kept_news, quarantine_news, unknown_news
 from gateway.ingest.dcc.records import (
     Fresh,
     Recognised,
@@ -28,10 +28,11 @@ from gateway.ingest.dcc.records import (
 )
 from gateway.ingest.dcc.sightings import known_since, look_up
 from gateway.ingest.dcc.signature import Trust
+from gateway.ingest.dcc.unbelieved import trusts_of, within_bounds
 from gateway.metrics import DCC_NOT_KEPT, QUARANTINED
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
-from gateway.store.dcc_alerts import KnownAlert, add_alerts, believe_alerts, count_unbelieved, known_alerts
+from gateway.store.dcc_alerts import KnownAlert, add_alerts, believe_alerts, count_by_trust, known_alerts
 from gateway.store.incidents import find_open
 from gateway.store.quarantined import (
     Identity,
@@ -78,7 +79,8 @@ class DccRecorder:
             alerts = [each for each in group if each.response.held]
             known = await known_alerts(connection, {each.sha256 for each in alerts})
             new = first_of_each([each for each in alerts if each.sha256 not in known])
-            new, dropped = await self._within_bounds(connection, new)
+            kept = await count_by_trust(connection, trusts_of(new))
+            new, beyond = within_bounds(new, kept, self._kept_unbelieved)
             numbers = await add_alerts(connection, [new_alert(each) for each in new])
             later = first_of_each([each for each in alerts if each.is_believed and _doubted(known, each)])
             await believe_alerts(connection, [known[each.sha256].id for each in later])
@@ -89,13 +91,20 @@ class DccRecorder:
             answers = self._answers.of(answered | {each.held.request_id for each in fresh})
             await note_answers(connection, answers)
             if new:
-                await append_record(connection, group_entry(new, fresh, dropped), self._clock())
+                entry = group_entry(new, fresh, len(beyond))
+                await append_record(connection, entry, self._clock())
+            dropped = Counter(str(each.verdict.trust) for each in beyond)
+            for trust, count in dropped.items():
+                news = not_kept_news(trust, count, self._kept_unbelieved, self._clock())
+                await self._conditions.put(connection, news)
         self._conditions.ring()
-        DCC_NOT_KEPT.inc(dropped)
+        for trust, count in dropped.items():
+            DCC_NOT_KEPT.labels(trust).inc(count)
+            log.warning("dcc_alerts_not_kept", trust=trust, alerts=count, limit=self._kept_unbelieved)
         for each in fresh:
             QUARANTINED.labels(each.held.breach, each.match.matched).inc(each.checked.response.stands_for)
         doubted = {each.sha256 for each in later}
-        return recognised(group, matches, known.keys() - doubted)
+        return recognised(group, matches, known.keys() - doubted, {each.sha256 for each in beyond})
 
     async def _match(self, alerts: Sequence[Checked]) -> dict[str, Match]:
         """Return what our own count says of the requests that *alerts* name, by RequestID and breach."""
@@ -109,19 +118,6 @@ class DccRecorder:
         return {
             match_key(each): match(each, looked.seen.get(each.request_id, []), looked.passed) for each in held
         }
-
-    async def _within_bounds(
-        self, connection: AsyncConnection, alerts: list[Checked]
-    ) -> tuple[list[Checked], int]:
-        """Return what is kept, and how many alerts that are not believed are too many."""
-        unbelieved = [each for each in alerts if not each.is_believed]
-        if not unbelieved:
-            return alerts, 0
-        room = max(0, self._kept_unbelieved - await count_unbelieved(connection))
-        beyond = {each.sha256 for each in unbelieved[room:]}
-        if beyond:
-            log.warning("dcc_alerts_not_kept", alerts=len(beyond), limit=self._kept_unbelieved)
-        return [each for each in alerts if each.sha256 not in beyond], len(beyond)
 
     async def _keep_held(
         self,

@@ -34,6 +34,8 @@ class Recognised(msgspec.Struct, frozen=True):
     """What our own count says of the request; empty where that was not asked."""
     repeated: bool = False
     """Whether the same message came before."""
+    not_kept: bool = False
+    """Whether it is not believed, and too many of its sort are kept: it is counted alone."""
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -115,9 +117,15 @@ def group_entry(new: Sequence[Checked], fresh: Sequence[Fresh], dropped: int) ->
 
 
 def recognised(
-    group: Sequence[Checked], matches: dict[str, Match], repeated: Collection[str]
+    group: Sequence[Checked],
+    matches: dict[str, Match],
+    repeated: Collection[str],
+    not_kept: Collection[str] = (),
 ) -> list[Recognised]:
-    """Return what each message of a group was, in order; *repeated* are hashes of those that were kept before."""
+    """Return what each message of a group was, in order.
+
+    *repeated* are the hashes of those that were kept before, *not_kept* of those that are too many.
+    """
     seen = set(repeated)
     found = []
     for each in group:
@@ -134,6 +142,7 @@ def recognised(
                 breach=str(held.breach) if held else "",
                 matched=str(matched.matched) if matched else "",
                 repeated=held is not None and each.sha256 in seen,
+                not_kept=each.sha256 in not_kept,
             )
         )
         seen.add(each.sha256)

@@ -5,7 +5,6 @@ from typing import Final
 from aiohttp import web
 
 from gateway.access import Action
-from gateway.operations.quarantine import is_within
 from gateway.web import dcc
 from gateway.web.console import quarantine_words as words
 from gateway.web.console.page import Page
@@ -29,8 +28,8 @@ async def shown(visit: Visit) -> web.StreamResponse:
         measure=dcc.MEASURE,
         month=month,
         sums=sums,
-        delays=[(delay, is_within(delay)) for delay in delays],
-        paging=Paging(address(PM11, {"month": month}), page, sums.count),
+        delays=delays,
+        paging=Paging(address(PM11, {"month": month}), page, sums.count + sums.clock_difference),
         words=words,
     )
 

@@ -78,6 +78,16 @@ STATES: Final = MappingProxyType(
     }
 )
 
+WITHIN: Final = MappingProxyType(
+    {
+        "yes": ("yes", "good"),
+        "no": ("no", "bad"),
+        "uncertain": ("uncertain", "warning"),
+        "clock_difference": ("clock difference", "warning"),
+    }
+)
+"""Whether the DCC told us of a request within 30 minutes."""
+
 _STEPS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -92,3 +102,10 @@ def spoken(seconds: float) -> str:
             parts.append(f"{left // size} {name}")
             left %= size
     return " ".join(parts[:2])
+
+
+def signed(seconds: float) -> str:
+    """Return a span that may be negative, as a difference of clocks is: minus 45 s."""
+    if seconds >= 0:
+        return spoken(seconds)
+    return "\N{MINUS SIGN}" + (spoken(-seconds) if seconds <= -1 else f"{-seconds:.3f} s")

@@ -65,7 +65,7 @@ def test_what_comes_back_is_counted_and_lasts_anew() -> None:
 
 
 def test_every_kind_has_a_name_of_its_own() -> None:
-    assert len(set(KINDS)) == len(KINDS) == 10
+    assert len(set(KINDS)) == len(KINDS) == 11
     assert (kind_of(BreachFacts), kind_of(ClockWrong)) == ("threshold", "clock")
 
 

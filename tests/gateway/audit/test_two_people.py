@@ -28,6 +28,16 @@ def test_a_signature_after_the_approval_of_another_person_is_good(kind: FileKind
 
 
 @pytest.mark.parametrize("kind", FileKind)
+def test_a_signature_without_its_content_is_named_by_its_number(kind: FileKind) -> None:
+    """Somebody who blanks it in an export and calls it withheld cannot hide which one it was."""
+    records = chain(kind, *STEPS)
+    blank = AuditRecord(records[-1].number, b"", records[-1].hash, withheld=True)
+    verdict = verify_chain([*records[:-1], blank], may_be_withheld=True)
+    assert (verdict.intact, verdict.withheld, verdict.withheld_numbers) == (True, 1, (4,))
+    assert not verify_chain([*records[:-1], blank]).intact
+
+
+@pytest.mark.parametrize("kind", FileKind)
 @pytest.mark.parametrize(
     ("steps", "details", "why"),
     [

@@ -67,6 +67,19 @@ def test_a_changed_record_exits_with_7_and_is_named(export: Path, run: Run) -> N
     assert ran.out.startswith("BROKEN at record 5: ")
 
 
+def test_records_without_content_exit_with_8_and_are_named(export: Path, run: Run) -> None:
+    """Whoever blanks a signature and calls it withheld has to bear that its number is said."""
+    records = _records(export)
+    for place in (2, 4, 5):
+        records[place] |= {"body": "", "withheld": True}
+    _write(export, records)
+    ran = run("audit", "verify", export)
+    assert ran.code == 8
+    assert "NOT VERIFIED: 3 records came without content (withheld): 3, 5-6." in ran.out
+    ran = run("audit", "verify", "--json", export)
+    assert (ran.code, json.loads(ran.out)["withheld_numbers"]) == (8, [3, 5, 6])
+
+
 def test_a_removed_record_exits_with_7(export: Path, run: Run) -> None:
     records = _records(export)
     del records[2]

@@ -1,4 +1,4 @@
-"""Times to breach are said as a person says them."""
+"""Times to breach and numbers are said as a person says them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.words import duration, forecast, utc
+from gateway.cli.words import SPANS, duration, forecast, spans, utc
 
 
 def _forecast(seconds: int | None, earliest: int | None, latest: int | None, sure: str = "likely") -> str:
@@ -47,3 +47,17 @@ def test_a_forecast_names_the_time_between_which_nine_in_ten_come_true(
 
 def test_an_instant_is_shown_in_utc() -> None:
     assert utc("2026-12-01T10:00:00.123Z") == utc("2026-12-01T10:00:00Z") == "2026-12-01 10:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"), [((), ""), ((4,), "4"), ((4, 7, 8, 9), "4, 7-9"), ((1, 2, 4, 6, 7), "1-2, 4, 6-7")]
+)
+def test_numbers_are_said_as_spans(numbers: tuple[int, ...], said: str) -> None:
+    assert spans(numbers) == said
+
+
+def test_of_very_many_spans_the_first_are_said() -> None:
+    numbers = range(1, 1000, 2)
+    said = spans(numbers)
+    assert said.endswith("(--json names all 500)")
+    assert said.count(",") == SPANS - 1

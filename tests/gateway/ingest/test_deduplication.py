@@ -1,5 +1,9 @@
 """A communication is known for the horizon, by RequestID and class, and forgotten soon after."""
 
+from array import array
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,8 +53,9 @@ def test_a_fingerprint_is_the_same_in_every_process_and_holds_the_counter() -> N
 
 @given(st.lists(st.integers(0, 2**128 - 1)))
 def test_fingerprints_come_back_as_they_were_packed(keys: list[int]) -> None:
-    assert len(packed(keys)) == 16 * len(keys)
-    assert list(unpacked(packed(keys))) == keys
+    assert len(packed(keys)) == 16 * len(keys) + 1
+    assert list(unpacked(packed(keys))) == sorted(keys)
+    assert list(unpacked(as_arrived(keys))) == keys
 
 
 @given(
@@ -82,8 +87,33 @@ def test_a_clock_set_back_forgets_nothing() -> None:
     assert 2 in remembered
 
 
-def test_what_is_wanted_is_found_though_others_have_the_same_counter_or_hash() -> None:
-    kept = [(hashed << 64) | counter for hashed in range(1, 5) for counter in (7, 8)]
+def as_arrived(keys: list[int]) -> bytes:
+    """Return fingerprints as earlier versions kept them: in the order of arrival."""
+    halves = [key >> 64 for key in keys] + [key & (2**64 - 1) for key in keys]
+    return array("Q", halves).tobytes()
+
+
+@pytest.mark.parametrize("keep", [packed, as_arrived])
+def test_what_is_wanted_is_found_though_others_have_the_same_counter_or_hash(
+    keep: Callable[[list[int]], bytes],
+) -> None:
+    kept = [(hashed << 64) | counter for hashed in range(4, 0, -1) for counter in (7, 8)]
     wanted = {kept[0], kept[5], (9 << 64) | 7, (1 << 64) | 9}
-    assert found_in(packed(kept), wanted) == {kept[0], kept[5]}
-    assert found_in(packed(kept), {(9 << 64) | 7}) == found_in(packed([]), wanted) == set()
+    assert found_in(keep(kept), wanted) == {kept[0], kept[5]}
+    assert found_in(keep(kept), {(9 << 64) | 7}) == found_in(keep([]), wanted) == set()
+
+
+@given(st.sets(st.integers(0, 2**128 - 1), max_size=40), st.sets(st.integers(0, 2**128 - 1), max_size=5))
+def test_what_is_found_is_what_is_in_both_in_either_way_of_keeping(kept: set[int], others: set[int]) -> None:
+    wanted = others | set(list(kept)[:3])
+    for keep in (packed, as_arrived):
+        assert found_in(keep(list(kept)), wanted) == kept & wanted
+
+
+def test_what_was_kept_in_the_order_of_arrival_is_found_in_every_slice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.ingest.deduplication.SLICE", 3)
+    kept = [(number * 2**90) | number for number in range(10, 0, -1)]
+    for key in kept:
+        assert found_in(as_arrived(kept), {key, 5}) == {key}

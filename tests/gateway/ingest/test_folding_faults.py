@@ -15,7 +15,7 @@ from gateway.metrics import LAST_FOLDING
 from gateway.store.counts import Stretch, read_counts
 from gateway.store.database import Database
 from gateway.store.digests import read_folded
-from tests.gateway.ingest.test_folding import DAY, HOUR, NEW, START, running
+from tests.support.folded import DAY, HOUR, NEW, START, running
 from tests.support.oracle import USER
 from thresholds.model import ALL, CommunicationClass, UserId
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store.database import Database
 from gateway.store.kind_counts import read_kind_minutes
-from tests.gateway.ingest.test_folding import START, running
+from tests.support.folded import START, running
 from tests.support.mixed import kind
 from tests.support.oracle import USER
 from thresholds.model import CommunicationClass

@@ -107,6 +107,19 @@ async def test_requests_are_chosen_by_every_condition_that_is_given(
     assert (await decisions_on(sqlite).propose(ANALYST, proposal(chosen))).file.row_count == count
 
 
+async def test_a_choice_by_service_says_how_many_it_leaves_out_because_theirs_is_not_known(
+    database: Database,
+) -> None:
+    numbers = await hold(database, 4)
+    unknown = quarantined.c.id.in_(numbers[:2])
+    await write(database, update(quarantined).where(unknown).values(service_reference_variant=None))
+    decisions = decisions_on(database)
+    by_service = await decisions.covered(ANALYST, Chosen(event_ref="77", service="7.2"))
+    assert ([each.id for each in by_service.requests], by_service.without_service) == (numbers[2:], 2)
+    assert (await decisions.covered(ANALYST, Chosen(event_ref="78", service="7.2"))).without_service == 0
+    assert (await decisions.covered(ANALYST, EVENT)).without_service == 0
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

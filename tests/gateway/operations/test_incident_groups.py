@@ -1,11 +1,17 @@
 """Breaches of one User ID within a time are one group; people split and merge, and nothing is lost."""
 
 import pytest
+from sqlalchemy import update
 
+from gateway.alerts.facts import DccQuarantine
 from gateway.errors import Conflict, InvalidInput
 from gateway.store.database import Database
+from gateway.store.episodes import open_episode
+from gateway.store.schema import episodes
 from tests.support.incident_work import ADAM, ANA, NOW, Office, queue_facts
 from tests.support.rows import ANN, BOB
+from thresholds.breach import EpisodeId
+from thresholds.model import Alignment, Level, ThresholdKey, UserId
 
 
 async def members(office: Office, number: int) -> set[int]:
@@ -59,3 +65,35 @@ async def test_an_incident_is_no_group_by_itself(sqlite: Database) -> None:
     first = await office.breach()
     with pytest.raises(InvalidInput):
         await office.marking.merge(ANA, first.id, first.id, "x")
+
+
+def held_facts() -> DccQuarantine:
+    return DccQuarantine("quarantine", f"{ANN}/42", "2027-01-15T08:00:00.000Z", None, 1, "held", {})
+
+
+async def test_what_the_dcc_holds_is_in_the_group_of_the_breach_whichever_is_known_first(
+    database: Database,
+) -> None:
+    office = await Office(database).staffed()
+    breach = await office.breach()
+    held = await office.open(held_facts(), "held", NOW + 1700, ANN)
+    other_user = await office.open(held_facts(), "held", NOW, BOB)
+    later = await office.breach(NOW + 1800)
+    condition = await office.open(queue_facts(), "full", NOW + 1800, ANN)
+    assert await members(office, breach.id) == {breach.id, held.id, later.id}
+    for alone in (other_user, condition):
+        assert await members(office, alone.id) == {alone.id}
+
+
+async def test_what_the_dcc_holds_joins_a_breach_that_began_long_before_and_lasts(database: Database) -> None:
+    office = await Office(database).staffed()
+    lasting, over = await office.breach(NOW - 90_000), await office.breach(NOW - 80_000)
+    for number, ended_at in ((lasting.id, None), (over.id, NOW - 70_000)):
+        key = ThresholdKey(UserId(ANN), "SR", f"4.{number}", 86_400, Alignment.ROLLING)
+        async with database.write() as connection:
+            await open_episode(connection, EpisodeId(key, Level.QUARANTINE, int(NOW) - 90_000), number)
+            change = update(episodes).where(episodes.c.incident_id == number)
+            await connection.execute(change.values(ended_at=ended_at))
+    held = await office.open(held_facts(), "held", NOW, ANN)
+    assert await members(office, held.id) == {lasting.id, held.id}
+    assert (await office.incidents.get(ADAM, over.id, 0)).incident.group_id is None

@@ -34,6 +34,11 @@ async def measured(inbox: Inbox, month: str = MONTH) -> Pm11:
     return await reports(inbox).pm11(ADAM, month)
 
 
+async def downloaded(inbox: Inbox) -> list[dict[str, str]]:
+    parts = [part async for part in reports(inbox).pm11_csv(ADAM, MONTH)]
+    return list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
+
+
 async def tell(inbox: Inbox, number: int, event: int = 42) -> None:
     await inbox.take(DCC.sign(quarantine(request_id(number), event, at=inbox.machine())))
 
@@ -50,9 +55,83 @@ async def test_thirty_minutes_are_within_and_a_moment_more_is_beyond(inbox: Inbo
     assert (found.count, found.within_30_minutes, found.uncertain) == (3, 2, 0)
     assert found.share == pytest.approx(2 / 3)
     assert found.worst_seconds == pytest.approx(1800.001)
-    assert (found.not_seen, found.not_notified) == (0, 1)
+    assert (found.not_seen, found.not_notified, found.not_yet_notified) == (0, 1, 0)
     slowest = await reports(inbox).pm11_list(ADAM, MONTH, 1)
     assert [each.request_id for each in slowest] == [request_id(3)]
+
+
+async def test_a_request_that_two_events_hold_is_measured_once_by_the_first_alert(inbox: Inbox) -> None:
+    await inbox.passed(1)
+    inbox.machine.wait(60)
+    await tell(inbox, 1)
+    await tell(inbox, 666)
+    inbox.machine.wait(3600)
+    await tell(inbox, 1, event=43)
+    await tell(inbox, 666, event=43)
+    found = await measured(inbox)
+    assert (found.count, found.within_30_minutes, found.worst_seconds, found.not_seen) == (1, 1, 60.0, 1)
+    (row,) = await reports(inbox).pm11_list(ADAM, MONTH, 10)
+    assert (row.event_ref, row.within) == ("42", "yes")
+    assert len(await downloaded(inbox)) == 1
+
+
+async def test_what_the_dcc_may_yet_tell_of_is_apart_from_what_it_did_not_tell(inbox: Inbox) -> None:
+    await inbox.passed(1)
+    inbox.machine.wait(1800)
+    await inbox.passed(2)
+    found = await measured(inbox)
+    assert (found.not_notified, found.not_yet_notified) == (0, 2)
+    inbox.machine.wait(0.001)
+    found = await measured(inbox)
+    assert (found.not_notified, found.not_yet_notified) == (1, 1)
+
+
+async def test_a_request_that_left_twice_is_missing_in_the_first_month_alone(inbox: Inbox) -> None:
+    """As a critical one does: as TRANSFORM, and as SPC in the next month."""
+    inbox.machine.now = month_span("2026-12")[0] / 1000 - 1
+    await inbox.passed(1)
+    inbox.machine.wait(1)
+    await inbox.passed(1)
+    inbox.machine.wait(3600)
+    counts = [(await measured(inbox, month)).not_notified for month in ("2026-11", "2026-12")]
+    assert counts == [1, 0]
+
+
+async def test_what_was_told_before_it_was_sent_is_a_difference_of_clocks_and_no_part_of_the_share(
+    inbox: Inbox,
+) -> None:
+    await inbox.passed(1, 2, 3)
+    inbox.machine.wait(-7.5)
+    await tell(inbox, 1)
+    inbox.machine.wait(5)
+    await tell(inbox, 2)
+    inbox.machine.wait(12.5)
+    await tell(inbox, 3)
+    found = await measured(inbox)
+    assert (found.count, found.within_30_minutes, found.share, found.worst_seconds) == (1, 1, 1.0, 10.0)
+    assert (found.clock_difference, found.ahead_seconds) == (2, 7.5)
+    listed = await reports(inbox).pm11_list(ADAM, MONTH, 10)
+    assert [(each.within, each.longest_ms) for each in listed] == [
+        ("yes", 10_000),
+        ("clock_difference", -2500),
+        ("clock_difference", -7500),
+    ]
+    told = {row["Within30Minutes"]: row["SecondsAtMost"] for row in await downloaded(inbox)}
+    assert told["clock_difference"] in {"-2.5", "-7.5"}
+
+
+async def test_a_sending_that_is_known_to_the_minute_takes_no_less_than_no_time(inbox: Inbox) -> None:
+    """The alert came within the minute of the sending: that is no difference of clocks."""
+    await inbox.saw(1)
+    inbox.machine.wait(20)
+    told = inbox.machine()
+    inbox.machine.wait(30)
+    await inbox.saw(2)
+    await inbox.fold()
+    inbox.machine.now = told
+    await tell(inbox, 1)
+    (row,) = await reports(inbox).pm11_list(ADAM, MONTH, 10)
+    assert (row.within, row.shortest_ms, row.longest_ms) == ("yes", 0, 20_000)
 
 
 async def test_what_is_known_to_the_minute_is_uncertain_where_that_decides(inbox: Inbox) -> None:
@@ -102,8 +181,7 @@ async def test_the_csv_has_every_request_once(inbox: Inbox, monkeypatch: pytest.
     inbox.machine.wait(2000)
     for number in range(5):
         await tell(inbox, number)
-    parts = [part async for part in reports(inbox).pm11_csv(ADAM, MONTH)]
-    rows = list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
+    rows = await downloaded(inbox)
     assert sorted(row["RequestID"] for row in rows) == [request_id(number) for number in range(5)]
     assert {row["Within30Minutes"] for row in rows} == {"no"}
     assert {row["SecondsAtMost"] for row in rows} == {"2000.0"}

@@ -1,6 +1,7 @@
 """What the DCC says is on record once, matched to what left, and believed only where it is signed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from gateway.errors import Unavailable
 from gateway.ingest.dcc import inbox as module
 from gateway.ingest.dcc import recorder, records
 from gateway.ingest.dcc.checked import read_and_check
+from gateway.ingest.dcc.sightings import FEW
+from gateway.ingest.dcc.signature import Trust
 from gateway.ingest.errors import IngestError
 from gateway.metrics import REGISTRY
 from gateway.store.audit_log import read_records
@@ -71,6 +74,18 @@ async def test_a_request_beside_the_excess_and_one_without_any_are_told_apart(in
     assert {row.service_reference_variant for row in await inbox.rows()} == {"4.1.1"}
 
 
+async def test_requests_of_the_last_minutes_are_found_whether_few_or_many_are_asked_for(
+    small: Inbox,
+) -> None:
+    """One RequestID may begin as another does: it is not taken for it."""
+    await small.saw(10, 100)
+    await small.saw(*range(11, 11 + FEW))
+    found = await small.held(1, 10)
+    assert [each.matched for each in found] == ["unknown", "not_predicted"]
+    found = await small.held(*range(11, 12 + FEW))
+    assert [each.matched for each in found] == ["not_predicted"] * FEW + ["unknown"]
+
+
 async def test_a_request_of_earlier_is_found_in_the_digests_to_the_minute(inbox: Inbox) -> None:
     await inbox.saw(1, 2)
     inbox.machine.wait(40)
@@ -86,6 +101,24 @@ async def test_a_request_of_earlier_is_found_in_the_digests_to_the_minute(inbox:
     start = int(inbox.machine() - 3040) * 1000
     assert (first.sent_at_ms, first.sent_until_ms) == (start, start + 40_999)
     assert rows[request_id(3)].communication_class == "SPC"
+    assert first.service_reference_variant == "4.1.1", "all of that minute and class were of one service"
+
+
+async def test_the_service_is_known_above_a_threshold_on_any_service_too(inbox: Inbox) -> None:
+    await inbox.passed(1, service="*")
+    await inbox.held(1)
+    (row,) = await inbox.rows()
+    assert (row.matched, row.service_reference_variant) == ("in_excess", "4.1.1")
+
+
+async def test_the_service_is_not_known_where_several_left_in_that_minute(inbox: Inbox) -> None:
+    await inbox.saw(1)
+    await inbox.saw(2, variant="4.1.2")
+    await inbox.saw(3, name=CommunicationClass.SPC, variant="7.2")
+    await inbox.fold()
+    await inbox.held(1, 2, 3)
+    found = {row.request_id: row.service_reference_variant for row in await inbox.rows()}
+    assert found == {request_id(1): None, request_id(2): None, request_id(3): "7.2"}
 
 
 async def test_a_value_outside_limits_says_nothing_of_counts(inbox: Inbox) -> None:
@@ -219,14 +252,28 @@ async def test_other_alerts_are_counted_by_code_and_pass_by(small: Inbox) -> Non
     assert await small.alerts() == []
 
 
-async def test_what_is_not_believed_cannot_fill_the_disk(small: Inbox) -> None:
-    before = metric("adt_gateway_dcc_not_kept_total")
-    await small.take(*(quarantine(request_id(n), at=small.machine()) for n in range(10)))
-    await small.take(quarantine(request_id(11), at=small.machine()))
-    assert len(await small.alerts()) == 3
-    assert metric("adt_gateway_dcc_not_kept_total") - before == 8
-    await small.held(1)
+async def test_what_is_not_believed_cannot_fill_the_disk_nor_crowd_out_another_sort(small: Inbox) -> None:
+    """Three of each sort are kept; what comes beyond is told by the answer, a metric and an incident."""
+    before = {trust: metric("adt_gateway_dcc_not_kept_total", trust=trust) for trust in Trust}
+    at, strangers = small.machine(), TestDcc()
+    found = await small.take(*(quarantine(request_id(n), at=at) for n in range(10)))
+    found += await small.take(quarantine(request_id(11), at=at))
+    assert [each.not_kept for each in found] == [False] * 3 + [True] * 8
+    found = await small.take(*(strangers.sign(quarantine(request_id(n), at=at)) for n in range(3)))
+    assert not any(each.not_kept for each in found)
+    assert Counter(each.trust for each in await small.alerts()) == {"unsigned": 3, "unknown_signer": 3}
+    after = {trust: metric("adt_gateway_dcc_not_kept_total", trust=trust) for trust in Trust}
+    assert {trust: count - before[trust] for trust, count in after.items() if count != before[trust]} == {
+        "unsigned": 8
+    }
+    ((incident, facts),) = await small.incidents("dcc_not_kept")
+    assert (facts.subject, facts.figures) == ("unsigned", {"limit": 3, "not_kept": 8})
+    assert "without a signature" in incident.title
+    await small.held(99)
     assert len(await small.rows()) == 1, "what is believed has its place all the same"
+    small.certificates = (DCC.certificate, strangers.certificate)
+    await small.recheck.look()
+    assert len(await small.rows()) == 4, "nothing of another sort kept out what is believed later"
 
 
 async def test_one_that_cannot_be_read_does_not_stop_those_beside_it(small: Inbox) -> None:
