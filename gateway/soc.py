@@ -37,7 +37,7 @@ class Soc:
     ) -> None:
         self._database = database
         alerts = settings.alerts
-        opened = open_channels(alerts, broker, settings.instance, database)
+        opened = open_channels(alerts, broker, settings.instance, database, clock)
         self._own_work = {
             f"alerts-{each.name}-work": each.run for each in opened if isinstance(each, Working)
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,8 @@ KINDS: Final = ("webhook", "splunk", "alertmanager")
 SECRET: Final = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
-async def nothing() -> list[Alert]:
-    return []
+async def nothing() -> AsyncIterator[list[Alert]]:
+    yield []
 
 
 def channel_to(kind: str, url: str, folder: Path, ca_file: Path | None = None) -> Channel:
