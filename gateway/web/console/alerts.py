@@ -99,6 +99,7 @@ async def _discard_page(visit: Visit, *faults: Fault) -> web.Response:
         sent=visit.form,
         path=f"{ALERTS}/{number}/discard",
         alert=alert,
+        look=None,
         reason_limit=REASON_LIMIT,
     )
 
@@ -132,7 +133,7 @@ async def _discard_all_page(visit: Visit, *faults: Fault) -> web.Response:
         faults=faults,
         sent=visit.form,
         path=f"/channels/{name}/discard",
-        name=name,
+        alert=None,
         look=next((look for look in looks if look.name == name), None),
         reason_limit=REASON_LIMIT,
     )
