@@ -23,10 +23,10 @@ from gateway.errors import AlertRefused, Unavailable
 from gateway.store.database import Database
 from gateway.store.incidents import get_incident
 from gateway.store.schema import outbox
+from tests.support.alerts import AT, BREACH, SILENT, message, sample
 from tests.support.firing import fires
 from tests.support.http_receiver import Receiver, Request, secret_in
 from tests.support.real_alertmanager import PASSWORD, USER, Alertmanager, needs_alertmanager
-from tests.support.sample_alerts import AT, BREACH, SILENT, message, sample
 
 CONSOLE = "https://gateway.example:8470/"
 
@@ -88,8 +88,8 @@ async def test_a_real_one_shows_an_incident_until_it_is_closed(
         "severity": "critical",
         "kind": "threshold",
     }
-    assert found["annotations"]["summary"] == "quarantine threshold passed: 101 of 100 SPC 7.2 in PT1H"
-    assert found["annotations"]["count"] == "101"
+    assert found["annotations"]["summary"] == "quarantine threshold passed: 125 of 100 SPC 7.2 in PT1H"
+    assert found["annotations"]["count"] == "125"
     assert found["generatorURL"] == "https://gateway.example:8470/incidents/1"
     await channel.send([now("updated", 1, assigned_to="analyst")])
     (found,) = await shown(alertmanager, 1)

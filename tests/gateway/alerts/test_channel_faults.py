@@ -17,8 +17,8 @@ from gateway.alerts.line import trouble
 from gateway.alerts.message import Alert
 from gateway.channel_settings import AlertmanagerSettings, SplunkSettings, WebhookSettings
 from gateway.errors import Unavailable
+from tests.support.alerts import message
 from tests.support.http_receiver import Misbehave, Receiver, raw_server, secret_in, server_tls
-from tests.support.sample_alerts import message
 from tests.support.tls import Authority
 
 KINDS: Final = ("webhook", "splunk", "alertmanager")

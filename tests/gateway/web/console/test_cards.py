@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from gateway.web.console.cards import labelled
+from gateway.web.console.cards import Header, labelled
 
 
 def test_each_cell_has_the_title_of_its_column_whatever_stands_in_it() -> None:
@@ -10,7 +10,7 @@ def test_each_cell_has_the_title_of_its_column_whatever_stands_in_it() -> None:
         '<tr>\n  <th scope="row" class="number"><a href="/1">1</a></th><td>&lt;td&gt;</td><td><time>x</time></td></tr>'
         '<tr data-key="k"><th>2</th><td></td><td class="long">y</td></tr>'
     )
-    headers = [("No.", "number"), {"text": "A & B", "key": "a"}, 'say "it"']
+    headers: list[Header] = [("No.", "number"), {"text": "A & B", "key": "a"}, 'say "it"']
     assert labelled(rows, headers) == (
         '<tr>\n  <th scope="row" class="number" data-label="No."><a href="/1">1</a></th>'
         '<td data-label="A &amp; B">&lt;td&gt;</td><td data-label="say &#34;it&#34;"><time>x</time></td></tr>'
