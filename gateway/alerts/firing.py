@@ -79,8 +79,10 @@ async def _set_aside(
 ) -> dict[int, Alert]:
     """Make dead letters of what cannot be read, on record; return what is said instead, by the alert's number."""
     instead: dict[int, Alert] = {}
-    async with database.write() as connection:
-        for each in [each for each in told if each.id in faults]:
+    found = [each for each in told if each.id in faults]
+    begin = database.read if all(each.is_aside for each in found) else database.write
+    async with begin() as connection:
+        for each in found:
             incident = await get_incident(connection, each.incident_id)
             instead[each.id] = unread(instance, incident)
             if each.is_aside:
