@@ -34,7 +34,7 @@ class Action(enum.StrEnum):
     SILENCE = "mute alerts for a time"
     ACKNOWLEDGE_INCIDENT = "acknowledge a candidate incident, and add notes to it"
     WORK_ON_INCIDENT = "work on a candidate incident: decide, assign, mark, classify, group and close"
-    HANDLE_ALERTS = "test alert channels and send dead letters anew"
+    HANDLE_ALERTS = "test alert channels, and send dead letters anew or discard them"
     DECIDE_QUARANTINE = "propose to release or delete quarantined requests, and confirm that they ended"
     READ_AUDIT = "read the audit chain"
     SEND_COMMUNICATIONS = "send service requests to be counted"

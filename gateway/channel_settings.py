@@ -172,6 +172,15 @@ class Alerts(Section):
     mqtt_classified: bool = Field(
         False, description="The broker may carry what is known of incidents marked `classified`."
     )
+    file_heartbeat_seconds: int = Field(
+        0, ge=0, le=86_400, description='How often the file says "nothing is wrong"; 0 for never.'
+    )
+    mqtt_heartbeat_seconds: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description='How often "nothing is wrong" is published as an alert, beside the beat of `mqtt.heartbeat_seconds`; 0 for never.',
+    )
     give_up_attempts: int = Field(
         50,
         ge=3,
@@ -216,6 +225,12 @@ class Alerts(Section):
         return frozenset({name for name, may in own.items() if may}) | {
             each.name for each in self.several if each.classified
         }
+
+    @property
+    def heartbeats(self) -> dict[str, int]:
+        """How often each channel says that nothing is wrong, in seconds, by name; 0 for never."""
+        own = {"file": self.file_heartbeat_seconds, "mqtt": self.mqtt_heartbeat_seconds}
+        return own | {each.name: each.heartbeat_seconds for each in self.several}
 
     @field_validator("console_url")
     @classmethod

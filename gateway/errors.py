@@ -12,6 +12,7 @@ GatewayError
 ├── StoreRefused         a rule of the database would have been broken; nothing was done
 ├── TokenUnavailable     the PKCS#11 token did not do its part
 ├── AlertRefused         the other side of a channel will never take this alert as it is
+│   └── AlertUnreadable  it cannot be read here, and so cannot be sent
 └── Unavailable          a part of the gateway is busy or down; nothing was done
 """
 
@@ -120,6 +121,12 @@ class AlertRefused(GatewayError):
     """The other side of a channel will never take this alert as it is: sending it again helps nobody."""
 
     status = 502
+
+
+class AlertUnreadable(AlertRefused):
+    """An alert of the outbox cannot be read: nothing of it was sent, and nobody refused it."""
+
+    status = 500
 
 
 class Unavailable(GatewayError):

@@ -173,7 +173,7 @@ ALERTS_OLDEST: Final = Gauge(
 )
 ALERTS_DEAD: Final = Gauge(
     "adt_gateway_alerts_dead",
-    "Dead letters: alerts that were given up and that nobody has sent anew, by channel.",
+    "Dead letters: alerts that were given up and that nobody has sent anew or discarded, by channel.",
     ["channel"],
     registry=REGISTRY,
 )

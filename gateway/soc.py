@@ -37,7 +37,7 @@ class Soc:
     ) -> None:
         self._database = database
         alerts = settings.alerts
-        opened = open_channels(alerts, broker, settings.instance, database)
+        opened = open_channels(alerts, broker, settings.instance, database, clock)
         self._own_work = {
             f"alerts-{each.name}-work": each.run for each in opened if isinstance(each, Working)
         }
@@ -56,12 +56,11 @@ class Soc:
         )
         self._introduction = Introduction(settings.instance, self.channels, alerts.cleared, database, clock)
         self.conditions = Conditions(database, self.candidates, clock)
-        heartbeats = {each.name: each.heartbeat_seconds for each in alerts.several}
         self.alert_desk = AlertDesk(
-            settings.instance, self.lines, heartbeats, database, self.candidates, clock
+            settings.instance, self.lines, alerts.heartbeats, database, self.candidates, clock
         )
         self._beats: list[ChannelBeats] = []
-        self._heartbeats = heartbeats
+        self._heartbeats = alerts.heartbeats
         self.silences = Silences(database, self.candidates, clock)
         self.incidents = Incidents(database, clock)
         self.desk = incident_parts(database, self.candidates, settings.incidents, clock)

@@ -16,11 +16,11 @@ import pytest
 from gateway.alerts.channels.webhook import WebhookChannel
 from gateway.channel_settings import WebhookSettings
 from gateway.errors import Unavailable
+from tests.support.alerts import message
 from tests.support.api import wait_for
 from tests.support.examples import example
 from tests.support.http_receiver import secret_in
 from tests.support.oidc_provider import free_port
-from tests.support.sample_alerts import message
 
 AMTOOL: Final = shutil.which("amtool")
 SECRET: Final = "whsec_" + base64.b64encode(bytes(range(32))).decode() + "\n"

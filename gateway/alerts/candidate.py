@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.facts import Facts, decode_facts, kind_of
+from gateway.alerts.facts import Facts, decode_facts, kind_of, known_facts
 from gateway.alerts.message import Event
 from gateway.alerts.muting import muted_event
 from gateway.alerts.telling import Telling
@@ -197,8 +197,7 @@ class Candidates:
         await self._telling.tell(connection, incident, event, record, now)
 
     async def _tell_update(self, connection: AsyncConnection, incident: StoredIncident, now: float) -> None:
-        facts = decode_facts(incident.detail)
-        detail = {"title": incident.title, "facts": msgspec.to_builtins(facts)}
+        detail = {"title": incident.title, "facts": msgspec.to_builtins(known_facts(incident.detail))}
         entry = Entry("system", "incident.updated", incident.subject, detail)
         record = await append_record(connection, entry, now)
         await update_incident(connection, incident.id, updated_at=int(now), tell_at=None)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.candidate import UPDATE_SECONDS, Candidate, Candidates
 from gateway.alerts.condition import Key, News, combined, merged, news_facts
-from gateway.alerts.facts import Condition, ConditionFacts, Facts, decode_facts, kind_of
+from gateway.alerts.facts import Condition, ConditionFacts, kind_of, known_facts
 from gateway.clock import Clock
 from gateway.errors import GatewayError, StoreRefused
 from gateway.store.database import Database
@@ -49,7 +49,7 @@ class Conditions:
         """Learn what lasted when the gateway stopped: whoever watches says whether it still does."""
         async with self._database.read() as connection:
             for incident in await open_with_subject(connection):
-                facts = decode_facts(incident.detail)
+                facts = known_facts(incident.detail)
                 if isinstance(facts, ConditionFacts) and facts.until is None:
                     self._lasting.add(Key(incident.kind, incident.subject_key or ""))
 
@@ -153,7 +153,9 @@ class Conditions:
         now = self._clock()
         incident = await find_open(connection, news.key.kind, news.key.subject)
         if incident is not None:
-            facts: Facts = decode_facts(incident.detail)
+            facts = known_facts(incident.detail)
+            if facts is None:  # what a later version wrote is left as it is, and the others go on
+                log.warning("incident_unreadable", incident=incident.id)
             if isinstance(facts, ConditionFacts) and (changed := merged(facts, news)) != facts:
                 await self._candidates.update(connection, incident, changed, changed.detail, now)
         elif news.begins:  # otherwise a person has closed it, and it is over or goes on as it was

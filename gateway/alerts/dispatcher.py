@@ -26,6 +26,7 @@ from gateway.store.outbox import (
     make_due,
     mark_failed,
     mark_sent,
+    messages_now,
     next_pause_ends,
 )
 
@@ -111,9 +112,7 @@ class Dispatcher:
     async def _round(self, found: Sequence[Lane]) -> None:
         """Send each lane by itself, and put on record what became of all."""
         was_down = self._down
-        results = await asyncio.gather(
-            *(send_lane(self._line.send, lane, self._line.batch) for lane in found)
-        )
+        results = await asyncio.gather(*(send_lane(self._send, lane, self._line.batch) for lane in found))
         outcomes = [outcome for result in results for outcome in result]
         self._note(outcomes)
         now = self._clock()
@@ -128,10 +127,20 @@ class Dispatcher:
         ALERTS_SENT.labels(self._line.name).inc(sum(not o.trouble for o in outcomes))
         ALERTS_FAILED.labels(self._line.name).inc(sum(bool(o.trouble) for o in outcomes))
 
+    async def _send(self, piece: Sequence[WaitingAlert]) -> str:
+        """Send alerts as they are on disk now: a marking may have taken their facts out since they were found."""
+
+        async def load() -> list[bytes]:
+            async with self._database.read() as connection:
+                messages = await messages_now(connection, [alert.id for alert in piece])
+            return [messages[alert.id] for alert in piece]
+
+        return await self._line.send_late(load)
+
     def _note(self, outcomes: Sequence[Outcome]) -> None:
         """Learn from *outcomes* whether the other side is down; a refusal is an answer, too."""
-        failing = {o.alert.incident_id for o in outcomes if o.trouble and not o.refused}
-        answered = any(o.refused or not o.trouble for o in outcomes)
+        failing = {o.alert.incident_id for o in outcomes if o.trouble and not o.never}
+        answered = any(o.never == "refused" or not o.trouble for o in outcomes)
         self._failing = set() if answered else self._failing | failing
         self._probes = self._probes + 1 if self._down else 0
         pause = pause_after(self._probes - 1) if self._down else 0.0
@@ -157,8 +166,8 @@ class Dispatcher:
 
     def _given_up(self, outcome: Outcome, now: float) -> str:
         """Return why the alert becomes a dead letter; nothing where it is tried again."""
-        if outcome.refused:
-            return "refused"
+        if outcome.never:
+            return outcome.never
         if now - outcome.alert.since > self._limits.seconds:
             return "too old"
         # Where the channel takes nothing else, the alert is not to blame.

@@ -146,6 +146,15 @@ Facts = BreachFacts | ForecastFacts | Condition
 decode_facts = msgspec.json.Decoder(Facts).decode
 
 
+def known_facts(detail: bytes | msgspec.Raw) -> Facts | None:
+    """Return what is known of an incident; None where this version cannot read it."""
+    try:
+        facts: Facts = decode_facts(detail)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return facts
+
+
 def kind_of(facts: Facts | type[Facts]) -> str:
     """Return the kind as JSON, store and metrics name it."""
     return str(facts.__struct_config__.tag)

@@ -1,4 +1,6 @@
-"""Tells a channel that is new, or has a new name, of the incidents that are open: others were told of them before it.
+"""Tells a channel that is new, or has a new name, of the incidents that are open: it was never told of them.
+
+Others were told before it, or nobody was, because no channel was set.
 
 Without that an Alertmanager whose channel was renamed would take what is open for resolved, and the SOC behind a new
 channel would first hear of an incident when it is closed.
@@ -8,7 +10,6 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final
 
-import msgspec
 import structlog
 
 from gateway.alerts.telling import Telling
@@ -50,7 +51,7 @@ class Introduction:
         await asyncio.Event().wait()
 
     async def introduce(self) -> None:
-        """Put into the outbox of each channel what is open, was told to others, and never to it."""
+        """Put into the outbox of each channel what is open and was never told to it."""
         for channel, telling in self._telling.items():
             async with self._database.read() as connection:
                 numbers = await untold(connection, channel, MOST)
@@ -64,13 +65,9 @@ class Introduction:
         async with self._database.write() as connection:
             for number in numbers:
                 incident = await get_incident(connection, number)
+                if not incident.is_open:  # closed since it was found: who never heard of it need not now
+                    continue
                 detail = {"event": "opened", "channel": channel}
                 entry = Entry("system", "alert.told", incident.subject, detail)
                 record = await append_record(connection, entry, now)
-                try:
-                    await telling.introduce(connection, incident, record, now)
-                except (
-                    msgspec.DecodeError,
-                    UnicodeError,
-                ):  # of a later version: the daemon starts all the same
-                    log.warning("incident_unreadable", incident=number, channel=channel)
+                await telling.introduce(connection, incident, record, now)

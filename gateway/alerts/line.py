@@ -1,20 +1,23 @@
 """The line to one other side: everything that is sent goes through it, and it knows how that went."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.alerts.channels.channel import Channel, in_flight
 from gateway.clock import Clock
-from gateway.errors import AlertRefused, GatewayError, Unavailable
+from gateway.errors import AlertRefused, AlertUnreadable, GatewayError, Unavailable
 from gateway.health import Health
 
 SEND_SECONDS: Final = 10.0
 """A channel that does not answer within this has failed."""
 
 DETAIL_LENGTH: Final = 500
+
+Load = Callable[[], Awaitable[Sequence[bytes]]]
+"""Returns the encoded alerts that are to be sent, as they are now."""
 
 
 class LineState(msgspec.Struct, frozen=True):
@@ -62,9 +65,20 @@ class Line:
         Raises what the channel raises, and `Unavailable` (`channel_timeout`) where it does not answer in time. That
         the other side refuses an alert says nothing against the line.
         """
+
+        async def ready() -> Sequence[bytes]:
+            return messages
+
+        return await self.send_late(ready)
+
+    async def send_late(self, load: Load) -> str:
+        """Do so with what *load* returns once its turn has come: as late as can be, for what changes meanwhile."""
         async with self._slots:
+            messages = await load()
             try:
                 said = await self._send(messages)
+            except AlertUnreadable:  # the other side had no part in it
+                raise
             except AlertRefused as error:
                 self._took(trouble(error))
                 raise

@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.alerts.facts import Facts
+from gateway.errors import AlertUnreadable
 
 SCHEMA: Final = "adt-gateway-alert-1"
 CONTENT_TYPE: Final = "application/json"
@@ -30,7 +31,7 @@ class Alert(msgspec.Struct, frozen=True):
     title: str
     at: str
     facts: Facts | None
-    """None in a test, in a heartbeat, and where the marking keeps them back."""
+    """None in a test, in a heartbeat, where the marking keeps them back, and where they cannot be read."""
     record: RecordFacts | None
     """None in a test and in a heartbeat."""
     reason: str = ""
@@ -84,7 +85,17 @@ def notice(alert: Alert) -> Alert:
 
 
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(Alert).decode
+_decode = msgspec.json.Decoder(Alert).decode
+
+
+def decode(message: bytes) -> Alert:
+    """Return the alert in *message*; raise `AlertUnreadable` where it holds none that this version knows."""
+    try:
+        return _decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        msg = f"the alert cannot be read: {str(error)[:200]}"
+        remedy = "A later version may have written it. Look at its incident, then discard it."
+        raise AlertUnreadable("alert_unreadable", msg, remedy) from error
 
 
 def alert_id(instance: str, incident: int, event: str, record: int | None = None) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, decode_facts
+from gateway.alerts.facts import BreachFacts, ForecastFacts, known_facts
 from gateway.alerts.message import Event
 from gateway.audit.record import Entry
 from gateway.store.audit_log import append_record
@@ -43,10 +43,7 @@ class Heard(msgspec.Struct, frozen=True):
 def scope_of(incident: StoredIncident) -> Scope:
     """Return all that a silence may ask of *incident*."""
     communication = service = ""
-    try:
-        facts: Facts | None = decode_facts(incident.detail)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        facts = None
+    facts = known_facts(incident.detail)
     if isinstance(facts, BreachFacts | ForecastFacts):
         communication, service = facts.threshold.communication, facts.threshold.service
     return Scope(incident.kind, incident.level, incident.user_id, communication, service)

@@ -7,12 +7,13 @@ import structlog
 
 from gateway.alerts.lanes import Lane
 from gateway.alerts.line import trouble
-from gateway.errors import AlertRefused, Unavailable
+from gateway.errors import AlertRefused, AlertUnreadable, Unavailable
 from gateway.store.outbox import WaitingAlert
 
 log = structlog.get_logger(__name__)
 
-Send = Callable[[Sequence[bytes]], Awaitable[str]]
+Send = Callable[[Sequence[WaitingAlert]], Awaitable[str]]
+"""Sends alerts as they are on disk when their turn has come."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -21,8 +22,8 @@ class Outcome(msgspec.Struct, frozen=True):
     alert: WaitingAlert
     trouble: str = ""
     """Why it was not taken; empty where it was."""
-    refused: bool = False
-    """Whether it will never be taken as it is."""
+    never: str = ""
+    """Why it will never be taken as it is: `refused` or `unreadable`; empty where it may be."""
 
 
 async def send_lane(send: Send, lane: Lane, batch: int) -> list[Outcome]:
@@ -36,12 +37,13 @@ async def send_lane(send: Send, lane: Lane, batch: int) -> list[Outcome]:
 
 
 async def _send_piece(send: Send, piece: Lane) -> list[Outcome]:
-    """Send *piece*, in halves where the other side refuses it until it is known which of them is refused."""
+    """Send *piece*, in halves where it is refused or cannot be read until it is known which of them is to blame."""
     try:
-        await send([alert.message for alert in piece])
+        await send(piece)
     except AlertRefused as error:
         if len(piece) == 1:
-            return [Outcome(piece[0], trouble(error), refused=True)]
+            why = "unreadable" if isinstance(error, AlertUnreadable) else "refused"
+            return [Outcome(piece[0], trouble(error), why)]
         middle = len(piece) // 2
         first = await _send_piece(send, piece[:middle])
         return first if _stopped(first) else first + await _send_piece(send, piece[middle:])
@@ -54,4 +56,4 @@ async def _send_piece(send: Send, piece: Lane) -> list[Outcome]:
 
 
 def _stopped(outcomes: list[Outcome]) -> bool:
-    return any(outcome.trouble and not outcome.refused for outcome in outcomes)
+    return any(outcome.trouble and not outcome.never for outcome in outcomes)

@@ -3,18 +3,22 @@
 from collections.abc import Collection, Sequence
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.facts import decode_facts
+from gateway.alerts.facts import known_facts
 from gateway.alerts.message import Alert, Event, RecordFacts, alert_id, decode, encode, notice
 from gateway.alerts.muting import hear
 from gateway.audit.record import AuditRecord
 from gateway.clock import to_text
+from gateway.errors import AlertUnreadable
 from gateway.live import IncidentEvent, Live
 from gateway.store.database import after_commit
 from gateway.store.incident_work import CLASSIFIED, unsent_classified
 from gateway.store.incidents import StoredIncident, get_incident
 from gateway.store.outbox import put_alert, replace_waiting
+
+log = structlog.get_logger(__name__)
 
 
 class Telling:
@@ -67,6 +71,9 @@ class Telling:
         reason: str,
     ) -> Alert:
         number = record.number if event == "updated" else None
+        facts = known_facts(incident.detail)
+        if facts is None:  # a later version wrote it: it is told without, and stops no other
+            log.warning("incident_unreadable", incident=incident.id)
         return Alert(
             id=alert_id(self._instance, incident.id, event, number),
             instance=self._instance,
@@ -74,7 +81,7 @@ class Telling:
             incident=incident.id,
             title=incident.title,
             at=to_text(now),
-            facts=decode_facts(incident.detail),
+            facts=facts,
             record=RecordFacts(record.number, record.hash),
             reason=reason,
             by=by,
@@ -87,10 +94,6 @@ class Telling:
             ticket=incident.ticket or "",
             group=incident.group_id or 0,
         )
-
-    def _unread(self, incident: StoredIncident) -> Alert:
-        identity, opened = alert_id(self._instance, incident.id, "updated"), to_text(incident.opened_at)
-        return Alert(identity, self._instance, "updated", incident.id, "", opened, None, None)
 
     async def _put(self, connection: AsyncConnection, alert: Alert, note: str, now: float) -> None:
         """Write it for each channel; one that is not cleared gets no classified facts."""
@@ -117,8 +120,25 @@ class Telling:
         def without_facts(message: bytes) -> bytes:
             try:
                 alert = decode(message)
-            except msgspec.DecodeError:  # another version wrote it: nothing of it goes out
-                alert = self._unread(incident)
+            except AlertUnreadable:  # another version wrote it: nothing of it goes out
+                alert = unread(self._instance, incident)
             return encode(notice(msgspec.structs.replace(alert, marking=incident.marking)))
 
         await replace_waiting(connection, self._cleared, incident.id, without_facts)
+
+
+def unread(instance: str, incident: StoredIncident) -> Alert:
+    """Return what is said of an incident instead of an alert that cannot be read: that there is something."""
+    return Alert(
+        id=alert_id(instance, incident.id, "updated"),
+        instance=instance,
+        event="updated",
+        incident=incident.id,
+        title=f"candidate incident {incident.id}: what was to be told of it cannot be read",
+        at=to_text(incident.opened_at),
+        facts=None,
+        record=None,
+        state=incident.state,
+        opened_at=to_text(incident.opened_at),
+        marking=incident.marking,
+    )

@@ -1,11 +1,11 @@
-"""Alert channels: how each does, a test, dead letters sent anew."""
+"""Alert channels: how each does, a test, dead letters sent anew or discarded."""
 
 from typing import Any, Final
 
 import click
 
 from gateway.cli.client import Client, ask
-from gateway.cli.output import as_json, print_json, table, talk
+from gateway.cli.output import as_json, plural, print_json, table, talk
 from gateway.errors import ExitCode
 
 ALERTS: Final = "/api/v1/alerts"
@@ -17,13 +17,14 @@ CHANNELS: Final = "/api/v1/channels"
 @click.option("--waiting", "state", flag_value="waiting", help="With those that wait instead.")
 @click.option("--sent", "state", flag_value="sent", help="With those that were taken instead.")
 @click.option("--channel", help="Only alerts of this channel.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Leave out so many of the newest.")
 @as_json
 @click.pass_context
-def alerts(ctx: click.Context, state: str, channel: str | None, as_json: bool) -> None:
+def alerts(ctx: click.Context, state: str, channel: str | None, skip: int, as_json: bool) -> None:
     """Show how each alert channel does, and the newest of its dead letters."""
     if ctx.invoked_subcommand:
         return
-    query = {"state": state} | ({"channel": channel} if channel else {})
+    query = {"state": state, "skip": str(skip)} | ({"channel": channel} if channel else {})
     found = ask(lambda client: client.get(ALERTS, **query))
     if as_json:
         print_json(found)
@@ -36,6 +37,10 @@ def alerts(ctx: click.Context, state: str, channel: str | None, as_json: bool) -
     if found["alerts"]:
         titles = ["number", "channel", "incident", "event", "written", "attempts", "last trouble"]
         table(titles, [_alert_row(each) for each in found["alerts"]])
+        shown = skip + len(found["alerts"])
+        if shown < found["count"] or found["is_more"]:
+            more = "more than " if found["is_more"] else ""
+            talk(f"These are {skip + 1} to {shown} of {more}{found['count']}; the next: --skip {shown}")
 
 
 def _channel_row(channel: dict[str, Any]) -> list[str]:
@@ -60,9 +65,9 @@ def _channel_row(channel: dict[str, Any]) -> list[str]:
 def _alert_row(alert: dict[str, Any]) -> list[str]:
     return [
         str(alert["id"]),
-        alert["channel"],
+        alert["channel"] + ("" if alert["channel_is_set"] else " (not set any more)"),
         str(alert["incident_id"]),
-        alert["event"],
+        alert["event"] or "cannot be read",
         alert["created_at"],
         str(alert["attempts"]),
         alert["last_error"] or "-",
@@ -116,3 +121,21 @@ def resend(number: int | None, channel: str | None, as_json: bool) -> None:
         print_json(answer)
     else:
         talk(f"{answer['resent']} dead letter{'s' if answer['resent'] != 1 else ''} will be sent anew.")
+
+
+@alerts.command()
+@click.argument("number", type=int, required=False)
+@click.option("--channel", help="All that this channel, which is not set any more, has not taken.")
+@click.option("--reason", required=True, help="Why; it goes on record.")
+@as_json
+def discard(number: int | None, channel: str | None, reason: str, as_json: bool) -> None:
+    """Discard dead letter NUMBER, or all that is left for a channel that is not set any more."""
+    if (number is None) == (channel is None):
+        msg = "name either the NUMBER of a dead letter or a --channel"
+        raise click.UsageError(msg)
+    path = f"{ALERTS}/{number}/discard" if channel is None else f"{CHANNELS}/{_plain(channel)}/discard"
+    answer = ask(lambda client: client.post(path, {"reason": reason}))
+    if as_json:
+        print_json(answer)
+    else:
+        talk(f"{plural(answer['discarded'], 'alert')} discarded.")

@@ -105,10 +105,12 @@ def close(number: int, finding: str | None, reason: str, version: int | None, as
 @click.command()
 @number
 @reason
+@version
 @as_json
-def reopen(number: int, reason: str, as_json: bool) -> None:
+def reopen(number: int, reason: str, version: int | None, as_json: bool) -> None:
     """Open another incident that takes the closed incident NUMBER up again."""
-    _do(number, "reopen", {"reason": reason}, as_json, "Candidate incident {id} takes it up again.")
+    body = {"reason": reason, "version": version}
+    _do(number, "reopen", body, as_json, "Candidate incident {id} takes it up again.")
 
 
 @click.command()
@@ -231,20 +233,23 @@ def notify(number: int, whom: str, told_at: str, reference: str, as_json: bool) 
 @number
 @click.option("--with", "other", type=int, required=True, help="Number of the other incident.")
 @reason
+@version
 @as_json
-def merge(number: int, other: int, reason: str, as_json: bool) -> None:
+def merge(number: int, other: int, reason: str, version: int | None, as_json: bool) -> None:
     """Put incident NUMBER, and all of its group, into the group of another."""
     done = f"Candidate incidents {number} and {other} are in group {{group_id}}."
-    _do(number, "merge", {"with": other, "reason": reason}, as_json, done)
+    _do(number, "merge", {"with": other, "reason": reason, "version": version}, as_json, done)
 
 
 @click.command()
 @number
 @reason
+@version
 @as_json
-def split(number: int, reason: str, as_json: bool) -> None:
+def split(number: int, reason: str, version: int | None, as_json: bool) -> None:
     """Take incident NUMBER out of its group; it keeps all of its own."""
-    _do(number, "split", {"reason": reason}, as_json, f"Candidate incident {number} is in no group any more.")
+    done = f"Candidate incident {number} is in no group any more."
+    _do(number, "split", {"reason": reason, "version": version}, as_json, done)
 
 
 WORK: Final = (

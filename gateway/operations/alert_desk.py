@@ -1,9 +1,8 @@
-"""What people do with alerts: see how each channel does, test it, and send dead letters anew."""
+"""What people do with alerts: see how each channel does, test it, and send dead letters anew or discard them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
@@ -13,69 +12,32 @@ from gateway.alerts.message import Alert, decode, encode
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
 from gateway.errors import Conflict, GatewayError, NotFound
+from gateway.operations.alert_shapes import (
+    AlertPage,
+    ChannelLook,
+    ShownAlert,
+    TestResult,
+    shown_alert,
+)
+from gateway.operations.files import required_reason
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.outbox import Backlog, backlogs
-from gateway.store.outbox_list import AlertState, ListedAlert, find_dead, last_sent, list_alerts, revive
+from gateway.store.outbox_list import (
+    AlertState,
+    ListedAlert,
+    count_alerts,
+    discard,
+    find_alert,
+    last_sent,
+    list_alerts,
+    not_taken,
+    revive,
+)
 
-RESEND_AT_ONCE: Final = 200
-"""Dead letters that one transaction sends anew."""
+AT_ONCE: Final = 200
+"""Alerts that one transaction sends anew, or discards."""
 SAID_LENGTH: Final = 500
-
-
-class ChannelLook(msgspec.Struct, frozen=True):
-    """How a channel does."""
-
-    name: str
-    is_set: bool
-    """False where the settings do not have it any more, and there are alerts for it."""
-    works: bool
-    waiting: int
-    dead: int
-    oldest_at: int | None
-    """When the oldest of those that wait was written."""
-    taken_at: float | None
-    """When it last took something."""
-    said: str
-    """What the other side said then; empty where that was before the daemon was started."""
-    failed_at: float | None
-    """When it last did not, since the daemon was started."""
-    trouble: str
-    heartbeat_seconds: int
-
-
-class ShownAlert(msgspec.Struct, frozen=True):
-    """An alert at one channel, without what it says of its incident."""
-
-    id: int
-    channel: str
-    incident_id: int
-    event: str
-    alert_id: str
-    """The `id` in it, by which a receiver drops repeats; empty where it cannot be read."""
-    state: AlertState
-    created_at: int
-    attempts: int
-    next_attempt_at: int
-    last_error: str | None
-    sent_at: int | None
-    dead_at: int | None
-
-
-class TestResult(msgspec.Struct, frozen=True):
-    """What became of a test."""
-
-    __test__ = False  # it is no test of ours
-
-    channel: str
-    alert_id: str
-    taken: bool
-    said: str = ""
-    """What the other side said."""
-    code: str = ""
-    message: str = ""
-    """What was wrong."""
-    remedy: str = ""
 
 
 class AlertDesk:
@@ -126,38 +88,53 @@ class AlertDesk:
         )
 
     async def listed(
-        self, person: Person, state: AlertState, channel: str | None, limit: int
-    ) -> list[ShownAlert]:
-        """Return alerts of one state, the newest first; of all channels where *channel* is None."""
+        self, person: Person, state: AlertState, channel: str | None, limit: int, skip: int = 0
+    ) -> AlertPage:
+        """Return alerts of one state after the first *skip*, the newest first; of all channels for None."""
         person.require(Action.READ_MONITORING)
         async with self._database.read() as connection:
-            found = await list_alerts(connection, state, channel, limit)
-        return [_shown(alert) for alert in found]
+            counted = await count_alerts(connection, state, channel)
+            found = await list_alerts(connection, state, channel, limit, skip)
+        return AlertPage(counted, [shown_alert(alert, self._lines) for alert in found])
+
+    async def one(self, person: Person, alert_id: int) -> ShownAlert:
+        """Return one alert; raise `NotFound`."""
+        person.require(Action.READ_MONITORING)
+        async with self._database.read() as connection:
+            return shown_alert(await _get(connection, alert_id), self._lines)
 
     async def resend(self, person: Person, alert_id: int) -> ShownAlert:
-        """Send one dead letter anew; raise `Conflict` where it is none, `NotFound` where its channel is not set."""
+        """Send one dead letter anew.
+
+        Raises `Conflict` where it is none, `NotFound` where its channel is not set, `AlertUnreadable`.
+        """
         person.require(Action.HANDLE_ALERTS)
         async with self._database.write() as connection:
-            alert = await find_dead(connection, alert_id)
-            if alert is None:
+            alert = await find_alert(connection, alert_id)
+            if alert is None or alert.state is not AlertState.DEAD:
                 msg = f"alert {alert_id} is no dead letter"
                 raise Conflict("alert_not_dead", msg, "List them: adt-gateway alerts --dead")
             self._require_set(alert.channel)
+            decode(alert.message)  # what cannot be read is refused here: sending it anew would help nobody
             await self._revive(connection, person, [alert])
         self._ring()
-        return _shown(alert)
+        return shown_alert(alert, self._lines)
 
     async def resend_all(self, person: Person, channel: str) -> int:
-        """Send every dead letter of *channel* anew, in the order in which they were written; return how many."""
+        """Send every dead letter of *channel* anew, in the order in which they were written; return how many.
+
+        What cannot be read stays as it is.
+        """
         person.require(Action.HANDLE_ALERTS)
         self._require_set(channel)
-        count = 0
+        count = unread = 0
         while True:
             async with self._database.write() as connection:
-                found = await list_alerts(connection, AlertState.DEAD, channel, RESEND_AT_ONCE)
-                await self._revive(connection, person, found[::-1])
-            count += len(found)
-            if len(found) < RESEND_AT_ONCE:
+                found = await list_alerts(connection, AlertState.DEAD, channel, AT_ONCE, unread)
+                readable = [alert for alert in found[::-1] if shown_alert(alert, self._lines).alert_id]
+                await self._revive(connection, person, readable)
+            count, unread = count + len(readable), unread + len(found) - len(readable)
+            if len(found) < AT_ONCE:
                 break
         self._ring()
         return count
@@ -171,6 +148,64 @@ class AlertDesk:
         for alert in alerts:
             detail = {"channel": alert.channel, "alert": alert.id}
             entry = Entry(person.name, "alert.resent", f"incident/{alert.incident_id}", detail)
+            await append_record(connection, entry, now)
+
+    async def discard(self, person: Person, alert_id: int, reason: str) -> ShownAlert:
+        """Discard a dead letter, or what waits for a channel that is not set; who did it and why goes on record.
+
+        Raises `NotFound`, and `Conflict` where it was taken, or waits for a channel that is set: that will take it.
+        """
+        person.require(Action.HANDLE_ALERTS)
+        reason = required_reason(reason)
+        async with self._database.write() as connection:
+            alert = await _get(connection, alert_id)
+            shown = shown_alert(alert, self._lines)
+            if not shown.may_discard:
+                what = "waits for its channel" if alert.state is AlertState.WAITING else "was taken"
+                msg = f"alert {alert_id} {what} and is not to be discarded"
+                raise Conflict("alert_not_discardable", msg, "Dead letters are: adt-gateway alerts --dead")
+            await self._discard(connection, person, [alert], reason)
+        return shown
+
+    async def discard_all(self, person: Person, channel: str, reason: str) -> int:
+        """Discard all that a channel which is not set has not taken, in parts; return how much that was.
+
+        Raises `Conflict` where the settings have the channel, `NotFound` where nothing is left for it.
+        """
+        person.require(Action.HANDLE_ALERTS)
+        reason = required_reason(reason)
+        if channel in self._lines:
+            msg = f"channel {channel} is set: what waits for it will be sent"
+            remedy = "Discard its dead letters one by one, or take it out of the settings first."
+            raise Conflict("channel_set", msg, remedy)
+        count = 0
+        while True:
+            async with self._database.write() as connection:
+                found = await not_taken(connection, channel, AT_ONCE)
+                await self._discard(connection, person, found, reason)
+            count += len(found)
+            if len(found) < AT_ONCE:
+                break
+        if not count:
+            msg = f"nothing is left for a channel {channel}"
+            raise NotFound("channel_unknown", msg, "See what there is: adt-gateway alerts")
+        return count
+
+    async def _discard(
+        self, connection: AsyncConnection, person: Person, alerts: Sequence[ListedAlert], reason: str
+    ) -> None:
+        now = self._clock()
+        await discard(connection, [alert.id for alert in alerts])
+        for alert in alerts:
+            shown = shown_alert(alert, self._lines)
+            detail = {
+                "channel": alert.channel,
+                "alert": alert.id,
+                "id": shown.alert_id,
+                "was": str(alert.state),
+                "reason": reason,
+            }
+            entry = Entry(person.name, "alert.discarded", f"incident/{alert.incident_id}", detail)
             await append_record(connection, entry, now)
 
     async def test(self, person: Person, name: str) -> TestResult:
@@ -195,7 +230,8 @@ class AlertDesk:
         """Raise `NotFound` where the settings have no channel *name*: what is sent to it would wait for ever."""
         if name not in self._lines:
             msg = f"there is no channel {name}"
-            remedy = f"There are: {', '.join(sorted(self._lines)) or 'none; set one in [alerts]'}"
+            there = ", ".join(sorted(self._lines)) or "none; set one in [alerts]"
+            remedy = f"There are: {there}. What is left for one that was taken out can be discarded."
             raise NotFound("channel_unknown", msg, remedy)
 
     def _test_alert(self, person: Person, name: str, now: float) -> Alert:
@@ -230,27 +266,11 @@ async def _sent(line: Line, alert: Alert) -> TestResult:
     return TestResult(line.name, alert.id, False, "", *problem)
 
 
-def _shown(alert: ListedAlert) -> ShownAlert:
-    event, identity = _read(alert.message)
-    return ShownAlert(
-        id=alert.id,
-        channel=alert.channel,
-        incident_id=alert.incident_id,
-        event=event,
-        alert_id=identity,
-        state=alert.state,
-        created_at=alert.created_at,
-        attempts=alert.attempts,
-        next_attempt_at=alert.next_attempt_at,
-        last_error=alert.last_error,
-        sent_at=alert.sent_at,
-        dead_at=alert.dead_at,
+async def _get(connection: AsyncConnection, alert_id: int) -> ListedAlert:
+    """Return an alert; raise `NotFound`."""
+    if alert := await find_alert(connection, alert_id):
+        return alert
+    msg = f"there is no alert {alert_id}"
+    raise NotFound(
+        "alert_unknown", msg, "It was discarded, or forgotten. See what there is: adt-gateway alerts"
     )
-
-
-def _read(message: bytes) -> tuple[str, str]:
-    try:
-        alert = decode(message)
-    except msgspec.DecodeError:
-        return "", ""
-    return alert.event, alert.id

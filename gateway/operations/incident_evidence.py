@@ -19,8 +19,8 @@ from gateway.alerts.facts import (
     SourceSilent,
     ThresholdFacts,
     TokenFails,
-    decode_facts,
     kind_of,
+    known_facts,
 )
 from gateway.clock import Clock
 from gateway.errors import NotFound
@@ -119,7 +119,7 @@ async def read_evidence(
     person.require(Action.READ_MONITORING)
     now = int(clock())
     async with looking(database, person, incident_id, "evidence", clock) as (connection, incident):
-        facts, episodes = _facts(incident), await episodes_of(connection, incident_id)
+        facts, episodes = known_facts(incident.detail), await episodes_of(connection, incident_id)
         time, key = evidence_time(incident, facts, episodes, now), key_of(facts)
         threshold = facts.threshold if isinstance(facts, BreachFacts | ForecastFacts) else None
         excess_count = await count_excess(connection, incident_id)
@@ -144,14 +144,6 @@ async def read_evidence(
         unusual=Unusual(kinds, weeks, beside, len(beside) >= BESIDE),
         records=records,
     )
-
-
-def _facts(incident: store.StoredIncident) -> Facts | None:
-    try:
-        facts: Facts = decode_facts(incident.detail)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return facts
 
 
 async def _file(
@@ -184,10 +176,7 @@ async def _beside(connection: AsyncConnection, incident_id: int, time: EvidenceT
 
 def _was_over(incident: OtherIncident, since: int) -> bool:
     """Tell whether what *incident* is about had ended for good before *since*."""
-    try:
-        facts: Facts = decode_facts(incident.detail)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
+    facts = known_facts(incident.detail)
     until = seconds_of(facts.until) if isinstance(facts, ConditionFacts) else None
     return until is not None and until < since
 

@@ -59,13 +59,15 @@ class IncidentMarking:
             change = Change(person.name, "incident.marked", what, reason, {"marking": marking}, detail)
             return await self._desk.candidates.change(connection, incident, change, self._desk.clock())
 
-    async def merge(self, person: Person, number: int, other: int, reason: str) -> StoredIncident:
+    async def merge(
+        self, person: Person, number: int, other: int, reason: str, version: int | None = None
+    ) -> StoredIncident:
         """Put an incident, and all of its group, into the group of another; what is classified for others stays."""
         person.require(Action.WORK_ON_INCIDENT)
         reason = required_reason(reason)
         if number == other:
             raise InvalidInput("merge_with_itself", "an incident is no group of two", "Name another one.")
-        async with self._desk.changing(person, number) as (connection, incident):
+        async with self._desk.changing(person, number, version) as (connection, incident):
             target = await get_incident(connection, other)
             await require_nominee(connection, person, target)
             if incident.group_id is not None and incident.group_id == target.group_id:
@@ -85,11 +87,13 @@ class IncidentMarking:
                 await self._move(connection, person, each, group, "incident.merged", what, reason)
             return await get_incident(connection, number)
 
-    async def split(self, person: Person, number: int, reason: str) -> StoredIncident:
+    async def split(
+        self, person: Person, number: int, reason: str, version: int | None = None
+    ) -> StoredIncident:
         """Take an incident out of its group; it keeps all of its own."""
         person.require(Action.WORK_ON_INCIDENT)
         reason = required_reason(reason)
-        async with self._desk.changing(person, number) as (connection, incident):
+        async with self._desk.changing(person, number, version) as (connection, incident):
             if incident.group_id is None:
                 msg = f"incident {number} is in no group"
                 raise Conflict("not_grouped", msg, "")

@@ -74,11 +74,13 @@ class IncidentWork:
         change = Change(person.name, f"incident.{to}", plain(to), reason, values)
         return await self._desk.candidates.change(connection, incident, change, now)
 
-    async def reopen(self, person: Person, number: int, reason: str) -> StoredIncident:
+    async def reopen(
+        self, person: Person, number: int, reason: str, version: int | None = None
+    ) -> StoredIncident:
         """Open another incident that takes a closed one up again."""
         person.require(Action.WORK_ON_INCIDENT)
         reason = required_reason(reason)
-        async with self._desk.changing(person, number) as (connection, incident):
+        async with self._desk.changing(person, number, version) as (connection, incident):
             now = self._desk.clock()
             return await self._desk.candidates.reopen(connection, incident, person.name, reason, now)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Action, Person
 from gateway.alerts.classification import Suggestion, suggested
-from gateway.alerts.facts import Facts, decode_facts
+from gateway.alerts.facts import Facts, known_facts
 from gateway.audit.record import AuditRecord
 from gateway.clock import Clock
 from gateway.life import IncidentState
@@ -103,7 +103,7 @@ class Incidents:
             return GotIncident(
                 incident,
                 await self._work(connection, person, incident),
-                suggested(_facts(incident), load_catalogue()),
+                suggested(known_facts(incident.detail), load_catalogue()),
                 await count_excess(connection, incident_id),
                 await excess_of(connection, incident_id, limit),
             )
@@ -132,7 +132,7 @@ class Incidents:
             connection,
             incident,
         ):
-            facts = _facts(incident)
+            facts = known_facts(incident.detail)
             return WholeIncident(
                 incident=incident,
                 facts=facts,
@@ -173,11 +173,3 @@ def _csv(rows: list[ExcessRow], marking: str) -> bytes:
     more = (marking,) if marking else ()
     writer.writerows((row.request_id, row.communication_class, row.observed_at, *more) for row in rows)
     return text.getvalue().encode()
-
-
-def _facts(incident: store.StoredIncident) -> Facts | None:
-    try:
-        facts: Facts = decode_facts(incident.detail)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return facts

@@ -92,6 +92,12 @@ async def due_alerts(
     return [WaitingAlert(*row) for row in await connection.execute(query)]
 
 
+async def messages_now(connection: AsyncConnection, alerts: Sequence[int]) -> dict[int, bytes]:
+    """Return what these alerts say now, by number."""
+    query = select(outbox.c.id, outbox.c.message).where(outbox.c.id.in_(alerts))
+    return {number: bytes(message) for number, message in await connection.execute(query)}
+
+
 async def next_pause_ends(connection: AsyncConnection, channel: str, now: int) -> int | None:
     """Return when the first of the pauses of *channel* ends; None where nothing pauses."""
     which = outbox.c.channel == channel, _WAITS, outbox.c.next_attempt_at > now

@@ -35,7 +35,7 @@ class CloseAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int | None = None
 
 
-class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Why(Asked, frozen=True):
     """Why something is done."""
 
     reason: str
@@ -83,7 +83,7 @@ class NotifyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: str = ""
 
 
-class MergeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"other": "with"}):
+class MergeAsked(Asked, frozen=True, rename={"other": "with"}):
     """Put it into the group of another incident."""
 
     other: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]

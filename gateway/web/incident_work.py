@@ -74,7 +74,8 @@ async def close(request: web.Request) -> web.Response:
 async def reopen(request: web.Request) -> web.Response:
     """Open another incident that takes a closed one up again; that one is the answer."""
     person, number, body = await _asked(request, Why)
-    return _answer(await request.app[SERVICES].desk.work.reopen(person, number, body.reason), 201)
+    work = request.app[SERVICES].desk.work
+    return _answer(await work.reopen(person, number, body.reason, body.version), 201)
 
 
 async def assign(request: web.Request) -> web.Response:
@@ -109,13 +110,15 @@ async def mark(request: web.Request) -> web.Response:
 async def merge(request: web.Request) -> web.Response:
     """Put an incident and its group into the group of another."""
     person, number, body = await _asked(request, MergeAsked)
-    return _answer(await request.app[SERVICES].desk.marking.merge(person, number, body.other, body.reason))
+    marking = request.app[SERVICES].desk.marking
+    return _answer(await marking.merge(person, number, body.other, body.reason, body.version))
 
 
 async def split(request: web.Request) -> web.Response:
     """Take an incident out of its group."""
     person, number, body = await _asked(request, Why)
-    return _answer(await request.app[SERVICES].desk.marking.split(person, number, body.reason))
+    marking = request.app[SERVICES].desk.marking
+    return _answer(await marking.split(person, number, body.reason, body.version))
 
 
 async def note(request: web.Request) -> web.Response:

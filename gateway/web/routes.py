@@ -7,7 +7,7 @@ import msgspec
 from gateway.access import Action
 from gateway.ingest.dcc.records import Recognised
 from gateway.ingest.receive import TakenLines
-from gateway.operations.alert_desk import TestResult
+from gateway.operations.alert_shapes import TestResult
 from gateway.web import (
     alerts,
     dcc,
@@ -217,6 +217,24 @@ ROUTES: Final = (
         answers=alerts.Resent,
     ),
     Route("POST", f"{_CHANNEL}/resend", alerts.resend_all, Action.HANDLE_ALERTS, answers=alerts.Resent),
+    Route(
+        "POST",
+        "/api/v1/alerts/{number:[0-9]{1,10}}/discard",
+        alerts.discard,
+        Action.HANDLE_ALERTS,
+        body=_JSON,
+        takes=alerts.DiscardAsked,
+        answers=alerts.Discarded,
+    ),
+    Route(
+        "POST",
+        f"{_CHANNEL}/discard",
+        alerts.discard_all,
+        Action.HANDLE_ALERTS,
+        body=_JSON,
+        takes=alerts.DiscardAsked,
+        answers=alerts.Discarded,
+    ),
     Route("POST", f"{_CHANNEL}/test", alerts.test, Action.HANDLE_ALERTS, answers=TestResult),
     Route("GET", _INCIDENT, monitoring.incident, Action.READ_MONITORING, answers=asked.IncidentWithExcess),
     *_WORK,

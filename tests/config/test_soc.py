@@ -16,9 +16,9 @@ from gateway.alerts.kinds import KIND_TEXTS
 from gateway.alerts.link import linked_finding
 from gateway.alerts.message import Alert, Event
 from gateway.channel_settings import SplunkSettings
+from tests.support.alerts import AT, BREACH, SILENT, THRESHOLD, sample
 from tests.support.documents import ROOT
 from tests.support.elastic import ingest, leaves, mapped, sources
-from tests.support.sample_alerts import AT, BREACH, SILENT, THRESHOLD, sample
 from tests.support.sigma import at, matches, named_fields, needs_yaml, read_yaml
 
 SOC: Final = ROOT / "config" / "soc"

@@ -12,13 +12,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.all_channels import AllChannels
 from tests.support.api import header_line, wait_for
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 from tests.support.softhsm import needs_softhsm
 
 pytestmark = needs_softhsm
 
-WIDTH = 360
+GONE = "old-soc"
+"""A channel that was taken out of the settings."""
+TROUBLE = "receiver_certificate: nothing was sent to https://collector.soc.example:6514: its certificate is not trusted"
 
 
 @pytest.fixture
@@ -46,9 +48,23 @@ def bury(daemon: Daemon) -> None:
         store.execute("UPDATE outbox SET sent_at = NULL, dead_at = 1700000000, last_error = 'too_long: <b>'")
 
 
+def leave(daemon: Daemon) -> None:
+    """Leave an alert that waits and a dead letter for a channel that the settings do not have any more."""
+    columns = "incident_id, message, created_at, next_attempt_at"
+    for dead_at in (None, 1_700_000_000):
+        daemon.change(
+            f"INSERT INTO outbox (channel, dead_at, last_error, attempts, {columns}) SELECT ?, ?, ?, 7, {columns} FROM outbox WHERE channel = 'file'",
+            GONE,
+            dead_at,
+            TROUBLE,
+        )
+
+
 def test_a_test_reaches_the_other_side_and_goes_on_record(breached: Daemon) -> None:
     result = breached.as_("ana").cli("alerts", "test")
     assert (result.returncode, result.stdout.startswith("file: taken; written to")) == (0, True)
+    mode = stat.S_IMODE((breached.data / "alerts.jsonl").stat().st_mode)
+    assert mode & 0o007 == 0, "owner and group alone can read it"
     alert = lines(breached)[-1]
     assert (alert["event"], alert["incident"], alert["facts"], alert["by"]) == ("test", 0, None, "ana")
     assert breached.actions("channel/file") == ["channel.tested"]
@@ -93,8 +109,22 @@ def test_dead_letters_are_seen_and_sent_anew_with_the_same_id(breached: Daemon) 
     assert len(lines(breached)) == 3
 
 
-def test_the_log_and_the_file_of_alerts_can_be_read_by_their_owner_and_group_alone(breached: Daemon) -> None:
-    assert stat.S_IMODE((breached.data / "alerts.jsonl").stat().st_mode) & 0o007 == 0
+def test_what_nobody_will_take_is_discarded_on_the_command_line(breached: Daemon) -> None:
+    """All that is left for a channel that is not set any more, and one dead letter of one that is."""
+    leave(breached)
+    shown = breached.as_("adam").cli("alerts", "--waiting")
+    assert f"{GONE} (not set any more)" in shown.stdout
+    ana, why = breached.as_("ana"), ("--reason", "the SOC was told by telephone")
+    assert ana.cli("alerts", "discard", "--channel", "file", *why).returncode == 1
+    assert "2 alerts discarded" in ana.cli("alerts", "discard", "--channel", GONE, *why).stderr
+    assert ana.cli("alerts", "discard", "--channel", GONE, *why).returncode == 1
+    bury(breached)
+    (dead,) = ana.get("/api/v1/alerts").json["alerts"]
+    assert breached.as_("adam").cli("alerts", "discard", str(dead["id"]), *why).returncode == 5
+    assert "1 alert discarded" in ana.cli("alerts", "discard", str(dead["id"]), *why).stderr
+    assert ana.get("/api/v1/alerts").json["count"] == 0
+    assert breached.actions("incident/1").count("alert.discarded") == 3
+    assert breached.verify_audit().returncode == 0
 
 
 @needs_chromium
@@ -110,11 +140,34 @@ def test_the_page_shows_the_channels_and_sends_anew(browser: Browser, breached: 
         page.goto("/alerts")
         assert_accessible(page)
         expect(page.get_by_text("too_long: <b>")).to_be_visible()
-        page.set_viewport_size({"width": WIDTH, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        leave(breached)
+        page.reload()
+        assert_fits(page)
         page.get_by_role("button", name="Send anew alert").click()
         expect(page.get_by_role("status")).to_contain_text("will be sent to file anew")
         wait_for("the alert again", lambda: len(lines(breached)) == 3)
+        page.get_by_label("State", exact=True).select_option("waiting")
+        page.get_by_label("Channel", exact=True).select_option(GONE)
+        page.get_by_role("button", name="Find").click()
+        assert "state=waiting" in page.url
+        assert f"channel={GONE}" in page.url
+        expect(page.get_by_text("Alerts 1 to 1 of 1")).to_be_visible()
+        page.get_by_role("link", name="Discard alert").click()
+        assert_accessible(page)
+        assert_fits(page)
+        page.get_by_label("Reason").fill("the SOC has another one")
+        page.get_by_role("button", name="Discard alert").click()
+        expect(page.get_by_role("status")).to_contain_text(f"to {GONE} is discarded")
+        page.goto("/alerts")
+        page.get_by_role("link", name=f"Discard what is left for {GONE}").click()
+        expect(page.get_by_text("0 waiting, 1 dead letters")).to_be_visible()
+        page.get_by_label("Reason").fill(" ")
+        page.get_by_role("button", name="Discard all of them").click()
+        expect(page.get_by_role("alert")).to_contain_text("Say why")
+        page.get_by_label("Reason").fill("the SOC has another one")
+        page.get_by_role("button", name="Discard all of them").click()
+        expect(page.get_by_role("status")).to_contain_text(f"1 alert to {GONE} is discarded")
+        expect(page.get_by_text("not set any more")).to_have_count(0)
 
 
 @needs_chromium
@@ -140,9 +193,11 @@ def test_the_page_says_what_is_wrong_with_a_channel(browser: Browser, breached: 
 def test_a_channel_beats_while_requests_can_be_counted(tmp_path: Path) -> None:
     with AllChannels(tmp_path / "soc") as soc:
         section = soc.section()
-        section["splunk"][0]["heartbeat_seconds"] = 1
+        section["splunk"][0]["heartbeat_seconds"] = section["file_heartbeat_seconds"] = 1
         with Daemon(tmp_path / "d", alerts=section) as daemon:
             wait_for("two beats", lambda: len(set(soc.ids("splunk"))) >= 2)
+            wait_for("two beats in the file", lambda: len({line["id"] for line in lines(daemon)}) >= 2)
+            assert {line["event"] for line in lines(daemon)} == {"heartbeat"}
             assert not soc.ids("webhook"), "this one wants none"
             wait_for("its answers", lambda: daemon.metric("alerts_waiting", "splunk") == 0)
             assert all(identity.startswith("test/heartbeat/") for identity in soc.ids("splunk"))

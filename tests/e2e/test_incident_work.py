@@ -109,6 +109,14 @@ def test_the_life_of_an_incident_at_the_console(own_daemon: Daemon) -> None:
     page = words(ana.get("/incidents/1"))
     for text in ("CONFIDENTIAL", "Major Security Incident", "SSC-7", "Assigned to ana", "second line"):
         assert text in page
+    for verb, fields in (
+        ("merge", {"merge_with": "2", "merge_reason": HOSTILE}),
+        ("split", {"split_reason": HOSTILE}),
+        ("reopen", {"reason": HOSTILE}),
+    ):
+        stale = ana.post(f"/incidents/1/{verb}", fields | {"version": "1"})
+        assert (stale.status, "was changed meanwhile" in words(stale)) == (409, True), verb
+        assert ana.post(f"/incidents/1/{verb}", fields).status == 422, "each form says what it was made of"
     wrong = ana.post("/incidents/1/classification", {"version": "6", "sec": "none"})
     assert (wrong.status, "which of the letters hold" in words(wrong)) == (422, True)
 
@@ -160,6 +168,9 @@ def test_the_command_line_works_on_an_incident(watched: Daemon, tmp_path: Path) 
         ("close", "2", "--reason", "all done"),
         ("reopen", "2", "--reason", "not all"),
     ]
+    for verb, *more in (("split",), ("merge", "--with", "1"), ("reopen",)):
+        stale = ana.cli("incidents", verb, "2", *more, "--reason", "x", "--version", "99")
+        assert (stale.returncode, "incident_changed" in stale.stderr) == (1, True)
     for step in steps:
         ran = ana.cli("incidents", *step)
         assert (ran.returncode, ran.stdout) == (0, ""), (step, ran.stderr)

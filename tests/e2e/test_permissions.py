@@ -67,7 +67,9 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("post", "/api/v1/incidents/{number}/close"): frozenset({Role.ANALYST}),
     ("get", "/api/v1/alerts"): EVERYBODY,
     ("post", "/api/v1/alerts/{number}/resend"): HANDLERS,
+    ("post", "/api/v1/alerts/{number}/discard"): HANDLERS,
     ("post", "/api/v1/channels/{name}/resend"): HANDLERS,
+    ("post", "/api/v1/channels/{name}/discard"): HANDLERS,
     ("post", "/api/v1/channels/{name}/test"): HANDLERS,
     **{
         ("post", f"/api/v1/incidents/{{number}}/{verb}"): frozenset({Role.ANALYST})

@@ -52,6 +52,7 @@ STATUS_AND_EXIT: dict[type[GatewayError], tuple[int, ExitCode]] = {
     errors.TokenUnavailable: (503, ExitCode.TOKEN_UNAVAILABLE),
     errors.TooMany: (429, ExitCode.FAILED),
     errors.AlertRefused: (502, ExitCode.FAILED),
+    errors.AlertUnreadable: (500, ExitCode.FAILED),
     errors.Unavailable: (503, ExitCode.FAILED),
 }
 

@@ -1,6 +1,6 @@
-"""Alerts to send: one of each sort, with text that is hard to escape."""
+"""Alerts to send and what they know: one of each event and sort, with text that is hard to escape."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,11 +14,14 @@ from gateway.alerts.facts import (
     ThresholdFacts,
     UnknownRequest,
 )
-from gateway.alerts.message import Alert, RecordFacts, alert_id
+from gateway.alerts.message import Alert, Event, RecordFacts, alert_id, encode
 
 HARD: Final = 'a "quoted" \\ back, [a]=b | pipe\nnext line = €, ü'
 """What RFC 5424, CEF and JSON each have to escape."""
 
+USER: Final = "90-B3-D5-1F-30-01-00-00"
+AT: Final = "2026-12-01T10:00:00.123Z"
+RECORD: Final = RecordFacts(41, "cd" * 32)
 SET_BY: Final = SetBy(
     file_id=3,
     file_name="ADT_2026-12.csv",
@@ -30,10 +33,10 @@ SET_BY: Final = SetBy(
     in_force_record=17,
 )
 THRESHOLD: Final = ThresholdFacts(
-    user_id="90-B3-D5-1F-30-01-00-00",
+    user_id=USER,
     communication="SPC",
     service="7.2",
-    service_name="Set Device Configuration",
+    service_name="Disable Supply",
     period="PT1H",
     alignment="rolling",
     warning=80,
@@ -50,7 +53,7 @@ BREACH: Final = BreachFacts(
     opened_at="2026-12-01T09:59:58Z",
     threshold=THRESHOLD,
     first_request_id="90-B3-D5-1F-30-01-00-00:00-11-22-33-44-55-66-77:42",
-    supersedes=None,
+    supersedes=6,
 )
 FORECAST: Final = ForecastFacts(
     level="quarantine",
@@ -71,7 +74,6 @@ SILENT: Final = SourceSilent(
     detail="adaptor-1 brought nothing for 900 s",
     figures={"silent_seconds": 900},
 )
-USER: Final = THRESHOLD.user_id
 HELD: Final = DccQuarantine(
     level="quarantine",
     subject=f"{USER}/Q-7",
@@ -92,43 +94,46 @@ NOT_SEEN: Final = UnknownRequest(
 )
 
 
+def sample(event: Event = "opened", incident: int = 7, **values: Any) -> Alert:
+    """Return an alert about a breach; of a test or a heartbeat, about nothing. *values* take the place of its fields."""
+    if event in {"test", "heartbeat"}:
+        title = "a test of this channel" if event == "test" else "nothing is wrong"
+        alert = Alert(f"main/{event}/1", "main", event, 0, title, AT, None, None, state="")
+    else:
+        alert = Alert(
+            id=alert_id("main", incident, event, RECORD.number if event == "updated" else None),
+            instance="main",
+            event=event,
+            incident=incident,
+            title=f"quarantine threshold passed: {BREACH.count} of {BREACH.limit} SPC 7.2 in PT1H",
+            at=AT,
+            facts=BREACH,
+            record=RECORD,
+            state="closed" if event == "closed" else "candidate",
+            opened_at="2026-12-01T09:59:58.000Z",
+            user_id=USER,
+        )
+    return msgspec.structs.replace(alert, **values)
+
+
+def message(event: Event = "opened", incident: int = 7, **values: Any) -> bytes:
+    """Return the same as the outbox holds it."""
+    return encode(sample(event, incident, **values))
+
+
 def an_alert(number: int = 7, facts: Facts | None = BREACH, title: str = HARD) -> Alert:
-    """Return the alert with which incident *number* opens."""
-    return Alert(
-        id=alert_id("main", number, "opened"),
-        instance="main",
-        event="opened",
-        incident=number,
-        title=title,
-        at="2026-12-01T10:00:00.123Z",
-        facts=facts,
-        record=RecordFacts(41, "cd" * 32),
-        opened_at="2026-12-01T09:59:58.000Z",
-        user_id="90-B3-D5-1F-30-01-00-00",
-        marking="confidential",
-        assigned_to="ana",
-        ticket="INC-12",
-        finding="confirmed",
-        group=5,
-        reason="seen = true",
+    """Return the alert with which incident *number* opens, with something in every field."""
+    alert = sample(incident=number, facts=facts, title=title, marking="confidential", group=5)
+    return msgspec.structs.replace(
+        alert, assigned_to="ana", ticket="INC-12", finding="confirmed", reason="seen = true"
     )
 
 
 def heartbeat() -> Alert:
-    """Return a heartbeat."""
-    return Alert(
-        id="main/heartbeat/1",
-        instance="main",
-        event="heartbeat",
-        incident=0,
-        title="Nothing is wrong",
-        at="2026-12-01T10:00:00.000Z",
-        facts=None,
-        record=None,
-        figures={"communications": 12, "open_incidents": 0},
-    )
+    """Return a heartbeat with figures."""
+    return sample("heartbeat", figures={"communications": 12, "open_incidents": 0})
 
 
 def encoded(number: int = 7, title: str = HARD) -> bytes:
-    """Return the alert with which incident *number* opens, as the outbox holds it."""
-    return msgspec.json.encode(an_alert(number, title=title))
+    """Return what `an_alert` does, as the outbox holds it."""
+    return encode(an_alert(number, title=title))

@@ -21,6 +21,8 @@ OPTIONS: Final = (
     "--disable-background-networking",
     "--disable-dev-shm-usage",
 )
+WIDTHS: Final = (1280, 360)
+"""Of a desk and of a telephone, in CSS pixels."""
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 """What axe-core is asked to look for."""
 
@@ -74,3 +76,13 @@ def assert_accessible(page: Page) -> None:
         found = Axe().run(page, options={"runOnly": RULES})
         assert "color-contrast" in {rule["id"] for rule in found.response["passes"]}  # it looked
         assert found.violations_count == 0, f"{page.url} ({scheme}): {found.generate_report()}"
+
+
+def assert_fits(page: Page) -> None:
+    """Show the page on a desk and on a telephone: neither it nor any of its tables has to be moved sideways."""
+    tables = "[...document.querySelectorAll('.scroll:has(table)')]"
+    moved = f"{tables}.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(moved) == [], (page.url, width)

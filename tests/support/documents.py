@@ -45,8 +45,7 @@ from gateway.operations.rates import ShownForecast, ShownRate
 from gateway.operations.reload import RELOADABLE
 from gateway.operations.retained_rates import retained
 from gateway.settings import Settings
-from tests.support.alerts import BREACH, FORECAST, HELD, NOT_SEEN, SILENT, an_alert
-from tests.support.sample_alerts import sample
+from tests.support.alerts import BREACH, FORECAST, HELD, NOT_SEEN, SILENT, an_alert, sample
 from thresholds.profile import Rules
 
 ROOT: Final = Path(__file__).parents[2]

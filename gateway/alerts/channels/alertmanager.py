@@ -7,7 +7,7 @@ where they have to change (its marking holds back what is known), the alert unde
 import asyncio
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,8 +26,8 @@ from gateway.errors import AlertRefused, Unavailable
 
 log = structlog.get_logger(__name__)
 
-Firing = Callable[[], Awaitable[list[Alert]]]
-"""Returns what is open now, as the channel may tell it."""
+Firing = Callable[[], AsyncIterator[list[Alert]]]
+"""Gives what is open now in parts, each as the channel may tell it when it is asked for."""
 
 PATH: Final = "/api/v2/alerts"
 PATIENCE: Final = 4
@@ -35,8 +35,6 @@ PATIENCE: Final = 4
 TEST_SECONDS: Final = 300
 REMEMBERED: Final = 10_000
 """Incidents whose labels are remembered at the most."""
-MOST_AT_ONCE: Final = 200
-"""Alerts in one request."""
 
 SEVERITIES: Final = {"quarantine": "critical", "warning": "warning"}
 
@@ -79,10 +77,9 @@ class AlertmanagerChannel:
     async def resend(self) -> None:
         """Send what is open again; where that fails, the log says so and the next time comes."""
         async with self._sending:  # one that is closed meanwhile must not be sent as open after its end
-            alerts = await self._firing()
             try:
-                for start in range(0, len(alerts), MOST_AT_ONCE):
-                    await self._post(alerts[start : start + MOST_AT_ONCE])
+                async for alerts in self._firing():
+                    await self._post(alerts)
             except (Unavailable, AlertRefused) as error:
                 log.warning("alerts_not_sent_again", channel=self.name, code=error.code, error=error.message)
 

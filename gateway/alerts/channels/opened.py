@@ -10,12 +10,13 @@ from gateway.alerts.channels.splunk import SplunkChannel
 from gateway.alerts.channels.syslog import SyslogChannel
 from gateway.alerts.firing import firing
 from gateway.channel_settings import Alerts
+from gateway.clock import Clock
 from gateway.mqtt import Broker
 from gateway.store.database import Database
 
 
 def open_channels(
-    settings: Alerts, broker: Broker | None, instance: str, database: Database
+    settings: Alerts, broker: Broker | None, instance: str, database: Database, clock: Clock
 ) -> list[Channel]:
     """Return the channels that are set; the libraries of others are not loaded."""
     channels: list[Channel] = []
@@ -30,7 +31,7 @@ def open_channels(
         channels += [WebhookChannel(each, settings.console_url) for each in settings.webhook]
     channels += [SplunkChannel(each, instance, settings.console_url) for each in settings.splunk]
     for each in settings.alertmanager:
-        told = partial(firing, database, each.name, cleared=each.classified)
+        told = partial(firing, database, instance, each.name, clock, cleared=each.classified)
         channels.append(AlertmanagerChannel(each, settings.console_url, told))
     if settings.mail:
         from gateway.alerts.channels.mail import MailChannel

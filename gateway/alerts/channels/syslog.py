@@ -13,7 +13,7 @@ from gateway.alerts.channels.syslog_wire import Wire, open_wire, unavailable
 from gateway.alerts.channels.tls import Trust
 from gateway.alerts.message import decode
 from gateway.alerts.syslog_message import Origin, encode
-from gateway.errors import AlertRefused
+from gateway.errors import AlertUnreadable
 from gateway.syslog_settings import SyslogSettings
 
 MOST_KEPT: Final = 1000
@@ -56,7 +56,7 @@ class SyslogChannel:
         self._again: list[_Sent] = []
 
     async def send(self, messages: Sequence[bytes]) -> str:
-        """Hand over; raises `Unavailable` where that fails or lasts, `AlertRefused` for what is no alert."""
+        """Hand over; raises `Unavailable` where that fails or lasts, `AlertUnreadable` for what is no alert."""
         ready = [self._encoded(message) for message in messages]
         async with self._lock:
             wire = await self._hand_over(ready)
@@ -85,9 +85,9 @@ class SyslogChannel:
     def _encoded(self, message: bytes) -> bytes:
         try:
             return encode(decode(message), self._origin)
-        except (msgspec.DecodeError, ValueError) as error:
+        except ValueError as error:
             remedy = "It is a fault of the gateway: tell who maintains it."
-            raise AlertRefused("alert_unreadable", f"the alert cannot be read: {error}", remedy) from error
+            raise AlertUnreadable("alert_unreadable", f"the alert cannot be read: {error}", remedy) from error
 
     async def _hand_over(self, ready: Sequence[bytes]) -> Wire:
         """Connect where that is needed, and write; leave no half of a message behind whatever happens."""

@@ -92,7 +92,8 @@ async def reopen(visit: Visit) -> web.StreamResponse:
     """Open another incident that takes a closed one up again, and go there."""
     number = path_number(visit.request)
     try:
-        again = await visit.services.desk.work.reopen(visit.person, number, visit.form.text("reason"))
+        reason, version = visit.form.text("reason"), _version(visit)
+        again = await visit.services.desk.work.reopen(visit.person, number, reason, version)
     except (InvalidInput, Conflict) as error:
         return await show_incident(visit, _fault(error, "reason"), status=error.status)
     return visit.go(f"{INCIDENTS}/{again.id}", f"Incident {again.id} takes incident {number} up again.")
@@ -238,7 +239,7 @@ async def merge(visit: Visit) -> web.StreamResponse:
         if not (text.isascii() and text.isdecimal() and len(text) <= 9):  # noqa: PLR2004
             raise InvalidInput("merge_with_wrong", "name the number of another incident", "")
         other, reason = int(text), visit.form.text("merge_reason")
-        await visit.services.desk.marking.merge(visit.person, number, other, reason)
+        await visit.services.desk.marking.merge(visit.person, number, other, reason, _version(visit))
         return f"Incident {number} is in one group with incident {other}."
 
     field = "merge_reason" if visit.form.text("merge_with") else "merge_with"
@@ -249,7 +250,8 @@ async def split(visit: Visit) -> web.StreamResponse:
     """Take it out of its group."""
 
     async def do(visit: Visit, number: int) -> str:
-        await visit.services.desk.marking.split(visit.person, number, visit.form.text("split_reason"))
+        reason = visit.form.text("split_reason")
+        await visit.services.desk.marking.split(visit.person, number, reason, _version(visit))
         return f"Incident {number} is in no group any more."
 
     return await _done(visit, do, "split_reason")

@@ -11,6 +11,7 @@ import jinja2
 from aiohttp import web
 
 from gateway.operations.sessions import Session
+from gateway.web.console.cards import labelled
 from gateway.web.console.flash import told
 from gateway.web.console.page import PAGES, Page
 from gateway.web.console.static_files import StaticFiles
@@ -117,6 +118,7 @@ def grouped(number: int) -> str:
 
 
 _FILTERS: Final[dict[str, Callable[..., str]]] = {
+    "labelled": labelled,
     "machine_time": machine_time,
     "plain_time": plain_time,
     "plain_instant": plain_instant,

@@ -13,9 +13,9 @@ from sqlalchemy import update
 
 from gateway import tasks
 from gateway.alerts.candidate import Candidate, Candidates
-from gateway.alerts.channels.alertmanager import MOST_AT_ONCE, PATIENCE, AlertmanagerChannel, labels_of
+from gateway.alerts.channels.alertmanager import PATIENCE, AlertmanagerChannel, labels_of
 from gateway.alerts.channels.channel import Working
-from gateway.alerts.firing import firing
+from gateway.alerts.firing import AT_ONCE
 from gateway.alerts.message import Alert, Event
 from gateway.channel_settings import AlertmanagerSettings
 from gateway.clock import to_text
@@ -23,9 +23,10 @@ from gateway.errors import AlertRefused, Unavailable
 from gateway.store.database import Database
 from gateway.store.incidents import get_incident
 from gateway.store.schema import outbox
+from tests.support.alerts import AT, BREACH, SILENT, message, sample
+from tests.support.firing import fires
 from tests.support.http_receiver import Receiver, Request, secret_in
 from tests.support.real_alertmanager import PASSWORD, USER, Alertmanager, needs_alertmanager
-from tests.support.sample_alerts import AT, BREACH, SILENT, message, sample
 
 CONSOLE = "https://gateway.example:8470/"
 
@@ -42,8 +43,9 @@ class Open:
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
 
-    async def __call__(self) -> list[Alert]:
-        return self.alerts
+    async def __call__(self) -> AsyncIterator[list[Alert]]:
+        for start in range(0, len(self.alerts), AT_ONCE):
+            yield self.alerts[start : start + AT_ONCE]
 
 
 def channel_to(url: str, is_open: Open | None = None, **values: object) -> AlertmanagerChannel:
@@ -86,8 +88,8 @@ async def test_a_real_one_shows_an_incident_until_it_is_closed(
         "severity": "critical",
         "kind": "threshold",
     }
-    assert found["annotations"]["summary"] == "quarantine threshold passed: 101 of 100 SPC 7.2 in PT1H"
-    assert found["annotations"]["count"] == "101"
+    assert found["annotations"]["summary"] == "quarantine threshold passed: 125 of 100 SPC 7.2 in PT1H"
+    assert found["annotations"]["count"] == "125"
     assert found["generatorURL"] == "https://gateway.example:8470/incidents/1"
     await channel.send([now("updated", 1, assigned_to="analyst")])
     (found,) = await shown(alertmanager, 1)
@@ -166,7 +168,7 @@ def posted(receiver: Receiver) -> list[dict[str, Any]]:
 
 async def test_what_is_open_is_sent_again_with_an_end_that_moves_on(receiver: Receiver) -> None:
     is_open = Open()
-    is_open.alerts = [sample("opened", number) for number in range(MOST_AT_ONCE + 1)]
+    is_open.alerts = [sample("opened", number) for number in range(AT_ONCE + 1)]
     channel = channel_to(receiver.url + "/prefix/", is_open)
     channel._clock = lambda: 1_900_000_000.0
     await channel.resend()
@@ -246,7 +248,7 @@ async def test_what_is_open_is_what_this_channel_took(database: Database) -> Non
         async with database.write() as connection:
             new = Candidate(SILENT, f"about {subject}", 1e9, subject_key=subject)
             numbers.append(await candidates.open(connection, new, 1e9))
-    assert await firing(database, "am", cleared=False) == [], "what is not sent yet comes by its own way"
+    assert await fires(database, "am") == [], "what is not sent yet comes by its own way"
     async with database.write() as connection:
         await connection.execute(update(outbox).where(outbox.c.incident_id != numbers[3]).values(sent_at=1))
         first = await get_incident(connection, numbers[0])
@@ -255,9 +257,9 @@ async def test_what_is_open_is_what_this_channel_took(database: Database) -> Non
         await candidates.close(
             connection, await get_incident(connection, numbers[1]), by="analyst", reason="done", now=3e9
         )
-    found = await firing(database, "am", cleared=False)
+    found = await fires(database, "am")
     assert [(each.incident, each.event, each.title) for each in found] == [
         (numbers[0], "updated", "changed"),
         (numbers[2], "opened", "about c"),
     ]
-    assert await firing(database, "nobody", cleared=False) == []
+    assert await fires(database, "nobody") == []

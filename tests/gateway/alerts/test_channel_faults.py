@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +17,16 @@ from gateway.alerts.line import trouble
 from gateway.alerts.message import Alert
 from gateway.channel_settings import AlertmanagerSettings, SplunkSettings, WebhookSettings
 from gateway.errors import Unavailable
+from tests.support.alerts import message
 from tests.support.http_receiver import Misbehave, Receiver, raw_server, secret_in, server_tls
-from tests.support.sample_alerts import message
 from tests.support.tls import Authority
 
 KINDS: Final = ("webhook", "splunk", "alertmanager")
 SECRET: Final = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
-async def nothing() -> list[Alert]:
-    return []
+async def nothing() -> AsyncIterator[list[Alert]]:
+    yield []
 
 
 def channel_to(kind: str, url: str, folder: Path, ca_file: Path | None = None) -> Channel:

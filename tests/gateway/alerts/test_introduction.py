@@ -6,7 +6,6 @@ from sqlalchemy import select, update
 
 from gateway.access import Person, Role
 from gateway.alerts.candidate import Candidate, Candidates, Change
-from gateway.alerts.firing import firing
 from gateway.alerts.introduction import Introduction
 from gateway.alerts.message import Alert, decode
 from gateway.errors import NotFound
@@ -15,6 +14,7 @@ from gateway.store.database import Database
 from gateway.store.incidents import get_incident, update_incident
 from gateway.store.schema import outbox
 from tests.support.alerts import SILENT
+from tests.support.firing import fires
 
 NOW = 1_800_000_000.0
 OLGA = Person("olga", frozenset({Role.OPERATOR}))
@@ -55,9 +55,14 @@ async def test_a_renamed_channel_is_told_once_of_what_is_open(database: Database
     assert {alert.id for alert in told} <= before, "a receiver that is the same drops what it knows"
     async with database.write() as connection:
         await connection.execute(update(outbox).values(sent_at=1))
-    assert [alert.incident for alert in await firing(database, "new", cleared=False)] == [second, first], (
-        "it goes on firing"
-    )
+    assert [alert.incident for alert in await fires(database, "new")] == [second, first], "it goes on firing"
+
+
+async def test_the_first_channel_is_told_of_what_was_opened_while_none_was_set(database: Database) -> None:
+    (number,) = await opened(database, "a", channels=())
+    for _ in range(2):
+        await restarted(database, "first")
+    assert [(each.incident, each.event) for each in await alerts(database, "first")] == [(number, "opened")]
 
 
 async def test_a_channel_that_was_told_is_told_nothing_and_a_marking_holds(sqlite: Database) -> None:

@@ -10,9 +10,9 @@ import pytest
 from gateway.alerts.channels.mail import PASSWORD_REST, MailChannel
 from gateway.channel_settings import MailSettings
 from gateway.errors import AlertRefused, Unavailable
+from tests.support.alerts import message
 from tests.support.http_receiver import raw_server, secret_in, server_tls
 from tests.support.mail_server import PASSWORD, USER, MailServer
-from tests.support.sample_alerts import message
 from tests.support.tls import Authority
 
 SOC, CISO = "soc@example.org", "ciso@example.org"

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.alerts.channels.mail_text import mail, one_line, spoken, subject
 from gateway.alerts.message import Alert, Event
-from tests.support.sample_alerts import SILENT, sample
+from tests.support.alerts import SILENT, sample
 
 SENDER, TO = "adt@gateway.example", ("soc@example.org", "ciso@example.org")
 OURS = {
@@ -48,26 +49,26 @@ def test_a_mail_says_what_happened_since_when_and_what_to_do() -> None:
     assert body(sample()).replace("\r\n", "\n") == (
         "Candidate incident 7 was opened.\n"
         "\n"
-        "What happened: quarantine threshold passed: 101 of 100 SPC 7.2 in PT1H.\n"
-        "Since: 1 December 2026, 11:59:58 UTC.\n"
-        "Counted: 101 in PT1H; the limit is 100.\n"
+        "What happened: quarantine threshold passed: 125 of 100 SPC 7.2 in PT1H.\n"
+        "Since: 1 December 2026, 09:59:58 UTC.\n"
+        "Counted: 125 in PT1H; the limit is 100.\n"
         "Service: SPC 7.2, Disable Supply.\n"
         "User ID: 90-B3-D5-1F-30-01-00-00.\n"
-        "The limit was set by file adt.csv, line 4, submitted by engineer, approved by approver.\n"
+        "The limit was set by file ADT_2026-12.csv, line 2, submitted by erin, approved by anna.\n"
         "State: candidate.\n"
         "\n"
         "What to do: Ask whoever runs the service whether the traffic is meant. If not, stop it at the adaptor "
         "before anything else; if it is, an exception needs an ADT file that a second person approves.\n"
         "Look at it: https://gateway.example/incidents/7\n"
         "\n"
-        "Sent by ADT Gateway main at 1 December 2026, 12:00:00 UTC. Alert main/incident/7/opened.\n"
-        f"Audit record 33, hash {'cd' * 32}.\n"
+        "Sent by ADT Gateway main at 1 December 2026, 10:00:00 UTC. Alert main/incident/7/opened.\n"
+        f"Audit record 41, hash {'cd' * 32}.\n"
     )
 
 
 def test_a_mail_about_a_condition_says_what_it_is_about() -> None:
-    text = body(sample(facts=SILENT, title="mqtt has brought nothing for 600 s"))
-    assert "About: mqtt." in text
+    text = body(sample(facts=msgspec.structs.replace(SILENT, until=None), title=SILENT.detail))
+    assert "About: adaptor-1." in text
     assert "It still lasts." in text
 
 
@@ -160,4 +161,4 @@ def test_a_line_holds_nothing_that_ends_hides_or_turns_it() -> None:
 
 def test_instants_are_spoken() -> None:
     assert spoken("2026-12-01T09:05:00.000Z") == "1 December 2026, 09:05:00 UTC"
-    assert received(sample())["Date"].datetime == datetime(2026, 12, 1, 12, tzinfo=UTC)
+    assert received(sample())["Date"].datetime == datetime(2026, 12, 1, 10, tzinfo=UTC)

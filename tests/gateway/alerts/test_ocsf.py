@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.alerts.facts import BreachFacts, Facts, ForecastFacts, SetBy, SourceSilent, ThresholdFacts
-from gateway.alerts.message import Alert, RecordFacts
+from gateway.alerts.facts import Facts
+from gateway.alerts.message import Alert
 from gateway.alerts.ocsf import detection_finding
 from gateway.clock import to_text
-from tests.support.alerts import HELD, NOT_SEEN, USER
+from tests.support.alerts import BREACH, FORECAST, HELD, NOT_SEEN, SILENT, USER, sample
 from tests.support.ocsf import DEFINITIONS, Schema, needs_ocsf
 
 SCHEMA = Schema() if DEFINITIONS.is_dir() else None
-SHA = "ab" * 32
 STATES = (
     "candidate",
     "acknowledged",
@@ -28,41 +27,7 @@ STATES = (
     "closed",
 )
 
-THRESHOLD = ThresholdFacts(
-    user_id="90-B3-D5-1F-30-01-00-00",
-    communication="SR",
-    service="4.1.1",
-    service_name="Read Instantaneous Import Registers",
-    period="P1D",
-    alignment="rolling",
-    warning=80,
-    quarantine=100,
-    is_exception=False,
-    set_by=SetBy(12, "adt.csv", SHA, 3, "sam", "alex", "2026-12-01T00:00:00Z", 40),
-)
-BREACH = BreachFacts(
-    level="quarantine",
-    limit=100,
-    count=101,
-    window_from="2026-12-01T00:00:01Z",
-    window_to="2026-12-02T00:00:01Z",
-    opened_at="2026-12-02T00:00:01.250Z",
-    threshold=THRESHOLD,
-    first_request_id="90-B3-D5-1F-30-01-00-00:00-DB-12-34-56-78-90-A0:101",
-    supersedes=6,
-)
-ALERT = Alert(
-    id="main/incident/7/opened",
-    instance="main",
-    event="opened",
-    incident=7,
-    title="Quarantine level of SR 4.1.1 passed",
-    at="2026-12-02T00:00:01.500Z",
-    facts=BREACH,
-    record=RecordFacts(41, "cd" * 32),
-    opened_at="2026-12-02T00:00:01.000Z",
-    user_id=THRESHOLD.user_id,
-)
+ALERT = sample()
 
 instants = st.integers(0, 4_000_000_000_000).map(lambda ms: to_text(ms / 1000))
 texts = st.text(max_size=20)
@@ -126,21 +91,21 @@ def test_a_breach_says_who_how_many_and_by_what_file() -> None:
     assert event["finding_info"]["uid"] == "main/incident/7"
     assert event["finding_info"]["related_events"][0]["uid"] == "main/incident/6"
     [analysis] = event["anomaly_analyses"]
-    assert [each["observations"][0]["value"] for each in analysis["anomalies"]] == ["101"]
+    assert [each["observations"][0]["value"] for each in analysis["anomalies"]] == ["125"]
     assert [each["observations"][0]["value"] for each in analysis["baselines"]] == ["80", "100"]
     record, file, request = event["evidences"]
     assert record["data"] == {"number": 41, "hash": "cd" * 32}
-    assert file["file"]["hashes"] == [{"algorithm_id": 3, "algorithm": "SHA-256", "value": SHA}]
-    assert file["user"] == {"name": "alex"}
+    assert file["file"]["hashes"] == [{"algorithm_id": 3, "algorithm": "SHA-256", "value": "ab" * 32}]
+    assert file["user"] == {"name": "anna"}
     assert request["api"]["request"]["uid"] == BREACH.first_request_id
-    assert [each["uid"] for each in event["resources"]] == [THRESHOLD.user_id, "4.1.1"]
+    assert [each["uid"] for each in event["resources"]] == [USER, "7.2"]
 
 
 def test_instants_are_whole_milliseconds() -> None:
     event = detection_finding(ALERT)
-    moment = datetime(2026, 12, 2, 0, 0, 1, 500_000, tzinfo=UTC)
+    moment = datetime(2026, 12, 1, 10, 0, 0, 123_000, tzinfo=UTC)
     assert event["time"] == int(moment.timestamp() * 1000)
-    assert event["finding_info"]["first_seen_time"] == event["time"] - 250
+    assert event["finding_info"]["first_seen_time"] == event["time"] - 2123
 
 
 def test_one_finding_is_created_updated_and_closed_under_one_uid() -> None:
@@ -226,18 +191,13 @@ def test_a_heartbeat_is_no_finding() -> None:
 
 
 def test_a_forecast_says_when_and_a_condition_what() -> None:
-    forecast = ForecastFacts(
-        "warning", 100, 60, *("2026-12-01T00:00:00Z",) * 4, threshold=THRESHOLD, outcome="reached", reached=9
-    )
+    forecast = msgspec.structs.replace(FORECAST, outcome="reached", reached=9)
     event = detection_finding(msgspec.structs.replace(ALERT, facts=forecast))
     assert len(event["anomaly_analyses"][0]["anomalies"]) == 2
     assert event["finding_info"]["analytic"]["type"] == "Statistical"
-    silent = SourceSilent(
-        "warning", "http", "2026-12-01T00:00:00Z", None, 2, "http is silent", {"requests": 3}
-    )
-    event = detection_finding(msgspec.structs.replace(ALERT, facts=silent))
+    event = detection_finding(msgspec.structs.replace(ALERT, facts=SILENT))
     assert event["count"] == 2
-    assert event["unmapped"]["figures"] == {"requests": 3}
+    assert event["unmapped"]["figures"] == {"silent_seconds": 900}
 
 
 @needs_ocsf

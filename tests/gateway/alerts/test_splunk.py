@@ -11,9 +11,9 @@ from gateway.alerts.channels.splunk import TAKES_NONE, TAKES_THESE_NOT, SplunkCh
 from gateway.alerts.ocsf import detection_finding
 from gateway.channel_settings import SplunkSettings
 from gateway.errors import AlertRefused, Unavailable
+from tests.support.alerts import SILENT, message, sample
 from tests.support.fake_splunk import CODES, TOKEN, FakeSplunk
 from tests.support.http_receiver import secret_in
-from tests.support.sample_alerts import SILENT, message, sample
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_events_have_the_documented_shape(splunk: FakeSplunk, tmp_path: Pa
     assert "accepted 1" in said
     assert "not yet indexed" in said
     (event,) = splunk.events
-    assert event["time"] == 1796126400.0
+    assert event["time"] == 1796119200.123
     assert [event[key] for key in ("host", "source", "sourcetype", "index")] == ["gw1", "adt", "adt:x", "soc"]
     assert event["event"] == detection_finding(sample())
     assert event["fields"] == {

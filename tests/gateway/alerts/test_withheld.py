@@ -1,22 +1,27 @@
 """What is classified now is not sent by a channel that may not carry it, whenever the alert was written."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from sqlalchemy import update
 
+from gateway import tasks
 from gateway.alerts.candidate import Candidates
 from gateway.alerts.channels.file import FileChannel
-from gateway.alerts.firing import firing
+from gateway.alerts.dispatcher import Dispatcher
 from gateway.alerts.line import Line
-from gateway.alerts.message import Alert
+from gateway.alerts.message import Alert, decode
 from gateway.health import Health
 from gateway.operations.alert_desk import AlertDesk
 from gateway.operations.silences import NewSilence, Silences
 from gateway.store.database import Database
 from gateway.store.schema import outbox
 from gateway.store.silences import Scope
+from tests.gateway.alerts.test_dispatcher import until
+from tests.support.firing import fires
 from tests.support.incident_work import ANA, NOW, OLGA, Office
 from tests.support.rows import ANN
 
@@ -81,8 +86,53 @@ async def test_what_fires_is_held_back_though_a_silence_muted_the_marking(databa
     silences = Silences(database, office.candidates, office.clock)
     await silences.create(OLGA, NewSilence("x", int(NOW) + 600, scope=Scope(user_id=ANN)))
     await office.marking.mark(ANA, incident.id, "classified", [], "x")
-    (alert,) = await firing(database, "file", cleared=False)
+    (alert,) = await fires(database, "file")
     assert without_facts(alert)
     assert alert.event in FIRED
-    (alert,) = await firing(database, "secret", cleared=True)
+    (alert,) = await fires(database, "secret", cleared=True)
     assert alert.facts
+
+
+class Slow:
+    """Another side that takes one alert at a time, each when it is told to."""
+
+    name = "file"
+    batch = 1
+
+    def __init__(self) -> None:
+        self.taken: list[Alert] = []
+        self.asked = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def send(self, messages: Sequence[bytes]) -> str:
+        self.asked.set()
+        await self.goes_on.wait()
+        self.taken += map(decode, messages)
+        return "taken"
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_marking_holds_for_what_was_found_to_be_sent_and_has_not_had_its_turn(
+    database: Database,
+) -> None:
+    """Both alerts are in one round; the first is on its way when the incident is marked, the second is not."""
+    office = await Office(database).staffed()
+    incident = await office.breach()
+    await office.work.ticket(ANA, incident.id, "INC-1")
+    channel = Slow()
+    dispatcher = Dispatcher(database, Line(channel, Health(), office.clock), office.clock)
+    async with asyncio.TaskGroup() as group:
+        work = tasks.start(group, "slow", dispatcher.run())
+        await channel.asked.wait()
+        await office.marking.mark(ANA, incident.id, "classified", [], "x")
+        channel.goes_on.set()
+
+        async def all_three() -> bool:
+            return len(channel.taken) == 3
+
+        await until(all_three, dispatcher)
+        work.cancel()
+    assert [without_facts(alert) for alert in channel.taken] == [False, True, True]
+    assert [alert.event for alert in channel.taken] == ["opened", "updated", "updated"]

@@ -8,7 +8,7 @@ from gateway.errors import Conflict, InvalidInput
 from gateway.store.database import Database
 from gateway.store.episodes import open_episode
 from gateway.store.schema import episodes
-from tests.support.incident_work import ADAM, ANA, NOW, Office, queue_facts
+from tests.support.incident_work import ADAM, ANA, NOW, ZOE, Office, queue_facts
 from tests.support.rows import ANN, BOB
 from thresholds.breach import EpisodeId
 from thresholds.model import Alignment, Level, ThresholdKey, UserId
@@ -58,6 +58,23 @@ async def test_one_is_taken_out_and_put_into_another_group_and_keeps_its_history
         "taken out of group 1",
         f"put into group 3 with incident {third.id}",
     ]
+
+
+async def test_nobody_groups_by_what_they_have_not_seen(sqlite: Database) -> None:
+    """Zoe saw the incidents before Ana took one out of its group."""
+    office = await Office(sqlite).staffed()
+    first, second, other = await office.breach(), await office.breach(), await office.breach(user=BOB)
+    await office.marking.split(ANA, second.id, "another cause", second.version)
+    for stale in (
+        office.marking.merge(ZOE, second.id, other.id, "x", second.version),
+        office.marking.split(ZOE, second.id, "x", second.version),
+    ):
+        with pytest.raises(Conflict, match=r"ana, .*another cause"):
+            await stale
+    assert await members(office, other.id) == {other.id}
+    seen = (await office.incidents.get(ADAM, second.id, 0)).incident
+    await office.marking.merge(ZOE, second.id, first.id, "one cause", seen.version)
+    assert await members(office, first.id) == {first.id, second.id}
 
 
 async def test_an_incident_is_no_group_by_itself(sqlite: Database) -> None:

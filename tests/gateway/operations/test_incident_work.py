@@ -103,8 +103,11 @@ async def test_a_closed_incident_is_taken_up_by_another_that_names_it(database: 
     first = await office.open(queue_facts(), "full", subject_key="queue")
     with pytest.raises(Conflict, match="is not closed"):
         await office.work.reopen(ANA, first.id, "more")
-    await office.work.close(ANA, first.id, "over", CONFIRMED)
-    again = await office.work.reopen(ZOE, first.id, "it was not over")
+    closed = await office.work.close(ANA, first.id, "over", CONFIRMED)
+    seen = await office.work.ticket(ANA, first.id, "INC-7", closed.version)
+    with pytest.raises(Conflict, match=r"ana, .*ticket INC-7"):
+        await office.work.reopen(ZOE, first.id, "it was not over", closed.version)
+    again = await office.work.reopen(ZOE, first.id, "it was not over", seen.version)
     assert (again.reopens, again.state, again.title) == (first.id, IncidentState.CANDIDATE, "full")
     told = (await office.alerts("file"))[-1]
     assert (told.event, told.incident, told.by, told.reason) == ("opened", again.id, "zoe", "it was not over")
