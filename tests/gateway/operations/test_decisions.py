@@ -190,6 +190,22 @@ async def test_a_decided_request_names_the_decision_that_has_it(sqlite: Database
         await decisions.propose(OTHER_ANALYST, proposal())
 
 
+async def test_the_dcc_is_never_told_opposite_things_of_one_request(database: Database) -> None:
+    """It may be held under two events; each may be decided by itself, but not the one to release and one to delete."""
+    await hold(database, 2)
+    await hold(database, 1, event_ref="78", first=2)
+    decisions, other = decisions_on(database), Chosen(event_ref="78")
+    first = await decisions.propose(ANALYST, proposal())
+    with pytest.raises(Conflict, match=f"decision {first.id} tells the DCC otherwise") as refused:
+        await decisions.propose(OTHER_ANALYST, proposal(other, ExitAction.DELETE))
+    assert refused.value.code == "request_opposed"
+    assert await states(database) == ["decided", "decided", "held"]
+    await decisions.propose(OTHER_ANALYST, proposal(other))
+    await decisions.withdraw(ANALYST, first.id, "the other way")
+    with pytest.raises(Conflict):
+        await decisions.propose(ANALYST, proposal(EVENT, ExitAction.DELETE))
+
+
 async def test_who_proposed_cannot_approve_whatever_their_roles(database: Database) -> None:
     await hold(database, 1)
     both = Person("ana", frozenset({Role.ANALYST, Role.APPROVER}))
