@@ -70,7 +70,9 @@ class SeenLater:
         if found:
             async with self._database.write() as connection:
                 found = [
-                    (row, seen) for row, seen in found if await match_later(connection, row.id, _values(seen))
+                    (row, seen)
+                    for row, seen in found
+                    if await match_later(connection, row.id, _values(row, seen))
                 ]
                 await self._tell(connection, found)
             self._conditions.ring()
@@ -117,12 +119,14 @@ def _held(row: UnseenRequest) -> Held:
     return Held(BreachKind(row.breach), row.request_id, row.event_ref)
 
 
-def _values(seen: Match) -> dict[str, object]:
+def _values(row: UnseenRequest, seen: Match) -> dict[str, object]:
+    """Return the columns; without a time where the source gave none but that of its coming, after the alert."""
     sighting = seen.sighting
+    timed = sighting if sighting and sighting.from_ms <= row.received_at_ms else None
     return {
         "matched": str(seen.matched),
-        "sent_at_ms": sighting.from_ms if sighting else None,
-        "sent_until_ms": sighting.until_ms if sighting else None,
+        "sent_at_ms": timed.from_ms if timed else None,
+        "sent_until_ms": min(timed.until_ms, row.received_at_ms) if timed else None,
         "communication_class": sighting.communication_class if sighting else None,
         "service_reference_variant": sighting.service_reference_variant if sighting else None,
         "episode_id": seen.episode_id,

@@ -5,6 +5,7 @@ import json
 from gateway.ingest.dcc.seen_later import SeenLater
 from gateway.store.audit_log import all_records
 from gateway.store.database import Database
+from gateway.store.journal_writer import DatabaseJournalWriter
 from tests.support.dcc_inbox import SENT_SECONDS, Inbox, running
 from tests.support.duis_messages import USER_ID
 from tests.support.watching import make_conditions
@@ -31,7 +32,9 @@ async def test_what_is_seen_after_the_alert_is_not_called_unseen_for_ever(databa
             "2": "in_excess",
             "666": "unknown",
         }
-        assert rows["1"].sent_at_ms == int(inbox.machine() * 1000)
+        assert rows["1"].sent_at_ms is None, (
+            "it came after the alert and named no time of its own: no delay is known"
+        )
         ((_, unknown),) = await inbox.incidents("unknown_request")
         assert (unknown.figures["requests"], unknown.figures["seen_later"]) == (3, 2)
         assert unknown.detail.endswith("later some of them were seen")
@@ -46,6 +49,18 @@ async def test_what_is_seen_after_the_alert_is_not_called_unseen_for_ever(databa
         actions = [json.loads(record.body)["action"] async for record in all_records(database)]
         assert actions.count("dcc.seen_later") == 1, "on record once, with what it changed"
         assert await later.look() == 0
+
+
+async def test_the_time_that_a_source_names_is_the_time_of_sending(sqlite: Database) -> None:
+    async with running(sqlite) as inbox:
+        sent = inbox.observation(1)
+        inbox.machine.wait(60)
+        await inbox.held(1)
+        inbox.machine.wait(60)
+        await DatabaseJournalWriter(sqlite).append([sent], int(inbox.machine()))
+        assert await watch(inbox).look() == 1
+        (row,) = await inbox.rows()
+        assert row.received_at_ms - (row.sent_at_ms or 0) == 60_000
 
 
 async def test_what_went_into_a_digest_meanwhile_is_found_too(sqlite: Database) -> None:
