@@ -18,6 +18,7 @@ from gateway.alerts.facts import DccQuarantine, UnknownRequest, decode_facts, ki
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.ingest.dcc.matching import Match, Matched, match
+from gateway.ingest.dcc.news import NAMED
 from gateway.ingest.dcc.records import SUBJECT
 from gateway.ingest.dcc.response import BreachKind, Held
 from gateway.ingest.dcc.sightings import look_up
@@ -74,7 +75,8 @@ class SeenLater:
                     for row, seen in found
                     if await match_later(connection, row.id, _values(row, seen))
                 ]
-                await self._tell(connection, found)
+                seen_ids = {row.id for row, _ in found}
+                await self._tell(connection, found, [row for row in rows if row.id not in seen_ids])
             self._conditions.ring()
             log.info("requests_seen_later", requests=len(found))
         self._looked_at = now
@@ -91,7 +93,7 @@ class SeenLater:
         ]
         return [(row, seen) for row, seen in matches if seen.matched is not Matched.UNKNOWN]
 
-    async def _tell(self, connection: AsyncConnection, found: Found) -> None:
+    async def _tell(self, connection: AsyncConnection, found: Found, left: Sequence[UnseenRequest]) -> None:
         """Say it in the audit chain and at the incidents that are open."""
         now, counts = self._clock(), Counter(str(seen.matched) for _, seen in found)
         detail = {"requests": len(found), "matched": dict(counts)}
@@ -100,11 +102,13 @@ class SeenLater:
             incident = await find_open(connection, kind_of(UnknownRequest), user)
             facts = decode_facts(incident.detail) if incident else None
             if isinstance(facts, UnknownRequest):
-                what = f"{facts.detail.partition('; ')[0]}; later some of them were seen"
+                unseen = [row.request_id for row in left if row.user_id == user]
+                which = "some of them were" if unseen else "each of them was"
+                what = f"{facts.detail.partition('; ')[0]}; later {which} seen"
+                figures: dict[str, int | str] = {"request_ids": ", ".join(unseen[:NAMED])}
                 more = {"seen_later": count}
-                await self._conditions.put(
-                    connection, News(UnknownRequest, user, what, now, begins=0, more=more)
-                )
+                news = News(UnknownRequest, user, what, now, begins=0, figures=figures, more=more)
+                await self._conditions.put(connection, news)
         for number in sorted({row.incident_id for row, _ in found if row.incident_id}):
             incident = await get_incident(connection, number)
             facts = decode_facts(incident.detail)

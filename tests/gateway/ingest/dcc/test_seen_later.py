@@ -7,7 +7,7 @@ from gateway.store.audit_log import all_records
 from gateway.store.database import Database
 from gateway.store.journal_writer import DatabaseJournalWriter
 from tests.support.dcc_inbox import SENT_SECONDS, Inbox, running
-from tests.support.duis_messages import USER_ID
+from tests.support.duis_messages import USER_ID, request_id
 from tests.support.watching import make_conditions
 
 
@@ -38,6 +38,7 @@ async def test_what_is_seen_after_the_alert_is_not_called_unseen_for_ever(databa
         ((_, unknown),) = await inbox.incidents("unknown_request")
         assert (unknown.figures["requests"], unknown.figures["seen_later"]) == (3, 2)
         assert unknown.detail.endswith("later some of them were seen")
+        assert unknown.figures["request_ids"] == request_id(666), "what is left to be found out"
         ((_, event),) = await inbox.incidents("dcc_quarantine")
         assert [event.figures[name] for name in ("requests", "unknown", "predicted", "in_excess")] == [
             3,
@@ -72,5 +73,7 @@ async def test_what_went_into_a_digest_meanwhile_is_found_too(sqlite: Database) 
         await inbox.fold()
         inbox.machine.wait(3600)
         assert await later.look() == 1
+        ((_, unknown),) = await inbox.incidents("unknown_request")
+        assert unknown.detail.endswith("later each of them was seen")
         (row,) = await inbox.rows()
         assert (row.matched, row.communication_class) == ("not_predicted", "SR")
