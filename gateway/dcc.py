@@ -12,6 +12,7 @@ from gateway.ingest.dcc.certificates import load_certificates
 from gateway.ingest.dcc.inbox import DccInbox
 from gateway.ingest.dcc.recheck import Recheck
 from gateway.ingest.dcc.recorder import DccRecorder
+from gateway.ingest.dcc.seen_later import SeenLater
 from gateway.operations.quarantine import Quarantine
 from gateway.operations.rules import Rulebook
 from gateway.section import Dcc
@@ -39,6 +40,7 @@ class DccParts:
         recorder = DccRecorder(database, conditions, self._our_users, *bounds, clock)
         self.inbox = DccInbox(recorder, self._now, dcc.queue_limit, clock)
         self._recheck = Recheck(database, recorder, self._now)
+        self._seen_later = SeenLater(database, conditions, self._our_users, dcc.sent_seconds, clock)
         self.quarantine = Quarantine(database, dcc.expected_seconds, clock)
 
     def _now(self) -> tuple[x509.Certificate, ...]:
@@ -49,7 +51,11 @@ class DccParts:
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to run, by name."""
-        return {"dcc": self.inbox.run, "dcc-recheck": self._recheck.run}
+        return {
+            "dcc": self.inbox.run,
+            "dcc-recheck": self._recheck.run,
+            "dcc-seen-later": self._seen_later.run,
+        }
 
     def take(self, settings: Dcc) -> None:
         """Read the certificates anew; those that were there stay where one cannot be used."""

@@ -41,7 +41,7 @@ MARKINGS: Final = MappingProxyType(
 """Markings of what is shared, the weakest first."""
 
 _SUPPLY: Final = ("7.", "2.")
-"""Beginnings of service requests that act on supply, and of those of prepayment."""
+"""Beginnings of service requests about supply and load, reads among them, and of those of prepayment."""
 _LOAD_LIMIT: Final = "6.4.1"
 """Update of the load limitation: it interrupts supply."""
 
@@ -61,7 +61,7 @@ def suggested(facts: Facts | None, catalogue: Catalogue) -> Suggestion | None:
     service = facts.threshold.service
     variants = catalogue.covered_by(service) if service != ANY_SERVICE else ()
     if any(each.variant == _LOAD_LIMIT or each.variant.startswith(_SUPPLY) for each in variants):
-        return Suggestion("c", f"{service} acts on supply or on prepayment")
+        return Suggestion("c", f"{service} belongs to the services of supply, load and prepayment")
     if any(each.encrypted_response for each in variants):
         return Suggestion("b", f"responses to {service} seem to hold encrypted data (derived, not published)")
     return None

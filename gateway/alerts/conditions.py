@@ -14,11 +14,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.candidate import UPDATE_SECONDS, Candidate, Candidates
 from gateway.alerts.condition import Key, News, combined, merged, news_facts
-from gateway.alerts.facts import Condition, ConditionFacts, kind_of, known_facts
+from gateway.alerts.facts import (
+    Condition,
+    ConditionFacts,
+    DccQuarantine,
+    kind_of,
+    known_facts,
+)
 from gateway.clock import Clock
 from gateway.errors import GatewayError, StoreRefused
 from gateway.store.database import Database
-from gateway.store.incidents import due_to_be_told, find_open, open_with_subject
+from gateway.store.incidents import (
+    StoredIncident,
+    due_to_be_told,
+    find_open,
+    of_subject,
+    open_with_subject,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -159,9 +171,21 @@ class Conditions:
             if isinstance(facts, ConditionFacts) and (changed := merged(facts, news)) != facts:
                 await self._candidates.update(connection, incident, changed, changed.detail, now)
         elif news.begins:  # otherwise a person has closed it, and it is over or goes on as it was
-            candidate = Candidate(news_facts(news), news.detail, news.at, news.user_id, news.subject)
+            follows = await _followed(connection, news)
+            candidate = Candidate(news_facts(news), news.detail, news.at, news.user_id, news.subject, follows)
             await self._candidates.open(connection, candidate, now)
 
     def ring(self) -> None:
         """Wake the channels, after the commit of what was `put`."""
         self._candidates.ring()
+
+
+async def _followed(connection: AsyncConnection, news: News) -> StoredIncident | None:
+    """Return the closed incident that *news* takes up again: of one quarantine event it is the same matter.
+
+    What it was marked keeps holding: whoever may not know of the event would read it in the next incident.
+    """
+    if news.kind is not DccQuarantine:
+        return None
+    earlier = await of_subject(connection, news.key.kind, news.key.subject, 1)
+    return earlier[0] if earlier else None

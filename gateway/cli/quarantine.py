@@ -38,7 +38,9 @@ def held(state: str, event: str, user: str, as_json: bool) -> None:
     rows = [
         [
             str(each["id"]),
-            each["state"],
+            f"{each['state']}, answered"
+            if each["answered_at"] and each["state"] == "held"
+            else each["state"],
             each["received_at"],
             each["event_ref"],
             each["breach"],

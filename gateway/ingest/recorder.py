@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.candidate import Candidate, Candidates
+from gateway.alerts.classification import MARKINGS
 from gateway.alerts.facts import BreachFacts
 from gateway.audit.record import Entry
 from gateway.clock import to_text
@@ -22,9 +23,11 @@ from gateway.store.episodes import (
     keep_open,
     open_episode,
 )
+from gateway.store.forecasts import find_forecast
 from gateway.store.incidents import StoredIncident, get_incident
 from gateway.store.journal import Counted, Observation, keep_counted
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
+from thresholds.model import Level
 from thresholds.outlook import ForecastChange, OpenForecast
 
 log = structlog.get_logger(__name__)
@@ -88,7 +91,8 @@ class Recorder:
         superseded = await self._superseded(connection, breach)
         facts = await self._facts(connection, breach, first, superseded)
         title = _title(breach, facts.threshold.service_name)
-        candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id, follows=superseded)
+        follows = await _followed(connection, breach, superseded)
+        candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id, follows=follows)
         incident_id = await self._candidates.open(connection, candidate, now)
         await open_episode(connection, breach.episode, incident_id)
         if superseded and superseded.is_open:
@@ -138,6 +142,19 @@ class Recorder:
             first_request_id=first.communication.request_id if first else "",
             supersedes=superseded.id if superseded else None,
         )
+
+
+async def _followed(
+    connection: AsyncConnection, breach: Breach, superseded: StoredIncident | None
+) -> StoredIncident | None:
+    """Return whose marking a breach takes over: of the warning that it supersedes and the forecast that comes true.
+
+    Where both are marked it is the one that fewer people may see.
+    """
+    found = [superseded] if superseded else []
+    if breach.level == Level.QUARANTINE and (known := await find_forecast(connection, breach.episode.key)):
+        found.append(await get_incident(connection, known.incident_id))
+    return max(found, key=lambda each: list(MARKINGS).index(each.marking), default=None)
 
 
 def _title(breach: Breach, service_name: str) -> str:

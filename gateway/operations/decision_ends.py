@@ -65,9 +65,13 @@ class DecisionEnds:
         for number, lines in by_decision.items():
             async with self._database.write() as connection:
                 file = (await get_decision(connection, number)).file
-                await end_lines(connection, number, lines, int(now), ANSWERED)
-                await _record(connection, "system", file, len(lines), {"how": ANSWERED}, now)
-            log.info("requests_ended", decision=number, requests=len(lines))
+                # Since they were read a person may have confirmed some of them: that stays on record as it is.
+                left = sorted(set(lines) & set(await lines_left(connection, number)))
+                if not left:
+                    continue
+                await end_lines(connection, number, left, int(now), ANSWERED)
+                await _record(connection, "system", file, len(left), {"how": ANSWERED}, now)
+            log.info("requests_ended", decision=number, requests=len(left))
         return len(found)
 
     async def measure(self) -> None:

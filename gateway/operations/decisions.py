@@ -21,6 +21,7 @@ from gateway.operations.chosen import Covered, changed, check_chosen, digest, no
 from gateway.operations.decision_ends import confirm_ended
 from gateway.operations.exit_rules import ExitRules
 from gateway.operations.files import Files, required_reason
+from gateway.operations.unopposed import require_unopposed
 from gateway.store.adt_files import StoredFile, get_file, get_part, insert_file
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -114,8 +115,9 @@ class Decisions:
     async def propose(self, person: Person, proposal: Proposal) -> StoredDecision:
         """Freeze the requests that match, and write the file that decides on them; a second person approves it.
 
-        Raises `Conflict` where a named request is in another decision (`request_decided`), nothing that matches
-        is held (`nothing_held`) or what matches is not what was seen (`quarantine_changed`).
+        Raises `Conflict` where a named request is in another decision (`request_decided`), or one says the opposite
+        of it (`request_opposed`), nothing that matches is held (`nothing_held`) or what matches is not what was
+        seen (`quarantine_changed`).
         """
         person.require(Action.DECIDE_QUARANTINE)
         reason = required_reason(proposal.reason)
@@ -176,6 +178,7 @@ class Decisions:
             )
             if await take_requests(connection, numbers, file_id) != len(numbers):
                 raise changed()
+            await require_unopposed(connection, [each.request_id for each in requests], proposal.action)
             oldest = min(each.received_at_ms for each in requests) // 1000
             chosen = msgspec.json.encode(proposal.chosen).decode()
             await insert_decision(

@@ -1,6 +1,7 @@
 """What somebody should know at a glance: what is wrong, what is in force, what waits for them."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -79,6 +80,7 @@ class Overview:
                 by_level = await count_open_by_level(connection)
                 newest = await find_incidents(connection, IncidentFilter(OPEN_STATES), NEWEST)
                 files = await count_files(connection)
+                every_file = await count_files(connection, every_kind=True)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)
                 decisions = await count_to_approve(connection, person.name)
@@ -97,7 +99,10 @@ class Overview:
             open_by_level=by_level,
             newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
-            waiting=_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
+            waiting=[
+                *_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
+                *exit_files(person, Counter(every_file) - Counter(files)),
+            ],
             alerts_waiting=alerts,
         )
 
@@ -141,3 +146,17 @@ def _waiting(
         ),
     ]
     return [Waiting(what, count, path) for action, what, count, path in rows if count and person.may(action)]
+
+
+def exit_files(person: Person, files: Mapping[str, int]) -> list[Waiting]:
+    """Return what waits for *person* of decisions on quarantine that were approved: the requests wait as long."""
+    rows = [
+        (Action.DELIVER_FILE, "Exit Quarantine files to deliver", FileState.SIGNED),
+        (Action.ACKNOWLEDGE_FILE, "Exit Quarantine files to have acknowledged", FileState.DELIVERED),
+    ]
+    path = "/quarantine/decisions"
+    return [
+        Waiting(what, files[state], path)
+        for action, what, state in rows
+        if files.get(state) and person.may(action)
+    ]

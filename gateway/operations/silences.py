@@ -9,7 +9,7 @@ import structlog
 
 from gateway.access import Action, Person
 from gateway.alerts.candidate import Candidates
-from gateway.alerts.facts import KINDS
+from gateway.alerts.facts import KINDS, DccQuarantine, UnknownRequest, kind_of
 from gateway.alerts.muting import scope_of
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
@@ -35,6 +35,9 @@ LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 50
 """Incidents that are told in one transaction: the count waits for no more."""
 DAY: Final = 86_400
+
+ALWAYS_QUARANTINE: Final = (kind_of(DccQuarantine), kind_of(UnknownRequest))
+"""Kinds whose every incident is at the quarantine level: a silence that spares that level would mute nothing."""
 
 COMMUNICATIONS: Final = (*CommunicationClass, ALL, DEVICES)
 _SERVICE: Final = re.compile(r"[*]|[0-9]{1,3}(?:[.][0-9]{1,3}){1,2}")
@@ -184,9 +187,10 @@ def checked(new: NewSilence, now: int) -> dict[str, Any]:
         raise _bad("silence_ends", "it must end after it begins, and later than now", "Correct the end.")
     if new.ends_at - begins > LONGEST_DAYS * DAY:
         raise _bad("silence_ends", f"it may last {LONGEST_DAYS} days", "End it sooner, and renew it then.")
-    if new.scope.level == Level.QUARANTINE and not new.quarantine:
+    always = new.scope.level == Level.QUARANTINE or new.scope.kind in ALWAYS_QUARANTINE
+    if always and not new.quarantine:
         msg = "it is about quarantine-level incidents alone and does not say that it mutes those"
-        raise _bad("silence_quarantine", msg, "Say so, or leave the level out.")
+        raise _bad("silence_quarantine", msg, "Say so, or ask for others too.")
     return {
         "planned_work": new.planned_work,
         "reason": required_reason(new.reason),

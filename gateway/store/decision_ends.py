@@ -59,7 +59,8 @@ async def end_lines(
     values = {"ended_at": at, "ended_how": how, "ended_by": by, "ended_reason": reason}
     for start in range(0, len(lines), AT_ONCE):
         some = decision_rows.c.line.in_(lines[start : start + AT_ONCE])
-        which = decision_rows.c.file_id == file_id, some
+        # What a person confirmed meanwhile stays as they said it.
+        which = decision_rows.c.file_id == file_id, some, decision_rows.c.ended_at.is_(None)
         await connection.execute(update(decision_rows).where(*which).values(**values))
     ended = select(decision_rows.c.quarantined_id).where(
         decision_rows.c.file_id == file_id, decision_rows.c.ended_at.is_not(None)

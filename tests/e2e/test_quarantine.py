@@ -67,6 +67,18 @@ def test_a_list_is_narrowed_by_its_address(daemon: Daemon) -> None:
         assert daemon.as_("adam").get(f"/api/v1/quarantined{query}").code == "query_malformed"
 
 
+def test_a_held_request_that_was_answered_says_so_to_who_decides(daemon: Daemon) -> None:
+    """Nobody decided on it, and the DCC answered all the same: page and command line tell."""
+    send(daemon, held(3, 31))
+    send(daemon, DCC.sign(answer(request_id(3), "I0", at=time.time() + 1)))
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("ana")
+    text = words(visitor.get("/quarantine?event=31"))
+    assert "held answered I0" in text
+    assert "answered" not in words(visitor.get("/quarantine?event=7")).partition("who waits longest")[2]
+    assert "held, answered" in daemon.as_("ana").cli("quarantine", "held", "--event", "31").stdout
+
+
 def test_an_unsigned_alert_is_shown_with_the_reason_and_changes_nothing(daemon: Daemon) -> None:
     unsigned = daemon.as_("adam").get(f"{ALERTS}?trust=unsigned").json["alerts"]
     assert [each["request_id"] for each in unsigned] == [request_id(5)]

@@ -87,8 +87,9 @@ class TestDcc:
         first: dt.datetime = dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
         last: dt.datetime = dt.datetime(2118, 1, 1, tzinfo=dt.UTC),
         curve: ec.EllipticCurve | None = None,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> None:
-        self.key = ec.generate_private_key(curve or ec.SECP256R1())
+        self.key = key or ec.generate_private_key(curve or ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test DCC")])
         builder = (
             x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self.key.public_key())

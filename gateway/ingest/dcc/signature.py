@@ -144,7 +144,7 @@ def _verify(
             signed = _verify_with(data, certificate, at_ms)
         except _WrongKey:
             continue
-        _check_validity(certificate, at_ms)
+        _check_validity([each for each in certificates if _same_key(each, certificate)], named, at_ms)
         return signed
     if known:
         raise _Refused(Trust.WRONG, "the signature is not by the key of the certificate that it names")
@@ -181,11 +181,23 @@ def _parser(encoding: str | None = None) -> etree.XMLParser:
     return etree.XMLParser(encoding=encoding, resolve_entities=False, no_network=True, remove_comments=True)
 
 
-def _check_validity(certificate: x509.Certificate, at_ms: int) -> None:
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if not first <= _moment(at_ms) <= last:
-        msg = f"the certificate was valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}, not at the message's time"
-        raise _Refused(Trust.WRONG, msg)
+def _same_key(one: x509.Certificate, other: x509.Certificate) -> bool:
+    return one.public_key() == other.public_key()
+
+
+def _check_validity(certificates: Sequence[x509.Certificate], named: tuple[str, str], at_ms: int) -> None:
+    """Refuse a message at whose time none of *certificates*, which are all of the signer's key, was valid.
+
+    Where it names another certificate, that may be a renewal of the same key which is not configured yet.
+    """
+    spans = [(each.not_valid_before_utc, each.not_valid_after_utc) for each in certificates]
+    if any(first <= _moment(at_ms) <= last for first, last in spans):
+        return
+    first, last = spans[0]
+    msg = f"the certificate was valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}, not at the message's time"
+    if named[1] and all(str(each.serial_number) != named[1] for each in certificates):
+        raise _Refused(Trust.UNKNOWN_SIGNER, f"{msg}; the one that the message names is not configured")
+    raise _Refused(Trust.WRONG, msg)
 
 
 def _moment(at_ms: int) -> datetime:

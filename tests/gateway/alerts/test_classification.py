@@ -24,6 +24,15 @@ def test_the_service_suggests_a_letter_of_the_licence(service: str, letter: str)
     assert not found or (found.letter in LICENCE and service in found.why)
 
 
+def test_a_read_is_not_said_to_act_on_supply() -> None:
+    """7.4 is Read Supply Status: what is said of it stands on the incident's page."""
+    facts = breach_facts()
+    read = msgspec.structs.replace(facts.threshold, service="7.4")
+    found = suggested(msgspec.structs.replace(facts, threshold=read), load_catalogue())
+    assert found
+    assert "acts" not in found.why
+
+
 def test_what_is_no_count_suggests_nothing() -> None:
     assert suggested(queue_facts(), load_catalogue()) is None
     assert suggested(None, load_catalogue()) is None

@@ -158,9 +158,15 @@ async def test_the_quarantine_level_is_muted_in_so_many_words_alone(sqlite: Data
     await desk.silence(quarantine=True)
     await desk.open("quarantine", "other")
     assert len(await desk.alerts()) == 1
-    with pytest.raises(InvalidInput) as refused:
-        await desk.silence(scope=Scope(kind="queue_full", level="quarantine"))
-    assert refused.value.code == "silence_quarantine"
+    never = (
+        Scope(kind="queue_full", level="quarantine"),
+        Scope(kind="dcc_quarantine"),
+        Scope(kind="unknown_request"),
+    )
+    for scope in never:
+        with pytest.raises(InvalidInput) as refused:
+            await desk.silence(scope=scope)
+        assert refused.value.code == "silence_quarantine", "who made it would believe that something is muted"
 
 
 async def test_another_silence_holds_back_what_the_first_one_let_go(sqlite: Database) -> None:

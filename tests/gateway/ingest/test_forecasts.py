@@ -15,7 +15,8 @@ from gateway.ingest.counting import OUTLOOK_SECONDS, Counting
 from gateway.ingest.recorder import Recorder
 from gateway.store.database import Database, inserted_id
 from gateway.store.forecasts import read_forecasts
-from gateway.store.incidents import StoredIncident, list_incidents
+from gateway.store.incident_work import nominees_of, set_nominees
+from gateway.store.incidents import StoredIncident, list_incidents, update_incident
 from gateway.store.journal import Observation
 from gateway.store.journal_writer import DatabaseJournalWriter
 from gateway.store.schema import adt_files
@@ -117,6 +118,23 @@ async def test_a_forecast_that_comes_true_names_the_breach(database: Database) -
     assert f"candidate incident {quarantine.id}" in (forecast.reason or "")
     assert known(forecast)["ended_at"] == to_text(quarantine.opened_at)
     assert await running.raised() == 0
+
+
+async def test_what_a_classified_forecast_foretold_is_classified_too(sqlite: Database) -> None:
+    """The breach takes its place: whoever may not know of the one may not read the other."""
+    running = Gateway(sqlite)
+    await running.put_in_force((150, 200))
+    await running.send(12, 300)
+    (forecast,) = await running.incidents()
+    async with sqlite.write() as connection:
+        await update_incident(connection, forecast.id, marking="classified")
+        await set_nominees(connection, forecast.id, ["ana"])
+    await running.send(12, 750)
+    warning, quarantine = await running.incidents("threshold")
+    assert (warning.level, warning.marking) == ("warning", ""), "that one was not foretold"
+    assert (quarantine.level, quarantine.marking) == ("quarantine", "classified")
+    async with sqlite.read() as connection:
+        assert await nominees_of(connection, quarantine.id) == ["ana"]
 
 
 async def test_a_forecast_recedes_when_the_requests_stop(sqlite: Database) -> None:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from sqlalchemy import Executable, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Person, Role
 from gateway.audit.verify import verify_chain
@@ -15,6 +16,7 @@ from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, l
 from gateway.store.audit_log import all_records
 from gateway.store.database import Database
 from gateway.store.dcc_schema import quarantined
+from gateway.store.decision_ends import Place, answered_rows
 from gateway.store.decision_schema import decision_rows
 from gateway.store.decisions import Chosen, StoredDecision, rows_of
 from gateway.store.schema import adt_files
@@ -203,6 +205,22 @@ async def test_a_decided_request_names_the_decision_that_has_it(sqlite: Database
         await decisions.propose(OTHER_ANALYST, proposal())
 
 
+async def test_the_dcc_is_never_told_opposite_things_of_one_request(database: Database) -> None:
+    """It may be held under two events; each may be decided by itself, but not the one to release and one to delete."""
+    await hold(database, 2)
+    await hold(database, 1, event_ref="78", first=2)
+    decisions, other = decisions_on(database), Chosen(event_ref="78")
+    first = await decisions.propose(ANALYST, proposal())
+    with pytest.raises(Conflict, match=f"decision {first.id} tells the DCC otherwise") as refused:
+        await decisions.propose(OTHER_ANALYST, proposal(other, ExitAction.DELETE))
+    assert refused.value.code == "request_opposed"
+    assert await states(database) == ["decided", "decided", "held"]
+    await decisions.propose(OTHER_ANALYST, proposal(other))
+    await decisions.withdraw(ANALYST, first.id, "the other way")
+    with pytest.raises(Conflict):
+        await decisions.propose(ANALYST, proposal(EVENT, ExitAction.DELETE))
+
+
 async def test_who_proposed_cannot_approve_whatever_their_roles(database: Database) -> None:
     await hold(database, 1)
     both = Person("ana", frozenset({Role.ANALYST, Role.APPROVER}))
@@ -278,6 +296,29 @@ async def test_a_request_ends_when_it_is_answered_after_the_dcc_has_the_file(dat
     assert (await decisions.known(ANALYST, decision.id)).state == "ended"
     actions = [json.loads(record.body)["action"] async for record in all_records(database)]
     assert actions[-1] == "exit_quarantine.ended"
+
+
+async def test_what_a_person_confirms_while_answers_are_read_stays_as_they_said_it(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who said so, why, and one record of it: the answer that comes at the same time takes none of it away."""
+    await hold(sqlite, 1)
+    decisions, ends = decisions_on(sqlite), DecisionEnds(sqlite, 3600, lambda: 2010.0)
+    decision = await decisions.propose(ANALYST, proposal())
+    await delivered(sqlite, decision)
+    await answer(sqlite, 1, at=2005)
+
+    async def and_somebody_confirms(connection: AsyncConnection, limit: int) -> list[Place]:
+        found = await answered_rows(connection, limit)
+        await decisions.confirm(ANALYST, decision.id, "seen at the SSI")
+        return found
+
+    monkeypatch.setattr("gateway.operations.decision_ends.answered_rows", and_somebody_confirms)
+    await ends.look()
+    (row,) = (await decisions.get(ANALYST, decision.id)).rows
+    assert (row.ended_how, row.ended_by, row.ended_reason) == ("confirmed", "ana", "seen at the SSI")
+    actions = [json.loads(record.body)["action"] async for record in all_records(sqlite)]
+    assert actions.count("exit_quarantine.requests_ended") == 1
 
 
 async def test_a_deletion_is_confirmed_by_hand_with_a_reason_once_the_dcc_has_the_file(

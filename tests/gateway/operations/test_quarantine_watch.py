@@ -9,7 +9,8 @@ from gateway.alerts.facts import ConditionFacts
 from gateway.operations.quarantine_watch import QuarantineWatch
 from gateway.store.database import Database
 from gateway.store.dcc_schema import quarantined
-from gateway.store.incidents import StoredIncident, close_incident, get_incident
+from gateway.store.incident_work import nominees_of, set_nominees
+from gateway.store.incidents import StoredIncident, close_incident, get_incident, update_incident
 from gateway.store.schema import outbox
 from tests.support.dcc_inbox import Inbox, running
 from tests.support.watching import make_conditions
@@ -101,3 +102,24 @@ async def test_an_incident_has_an_end_once_each_request_has_ended_and_begins_ane
     assert (again.until, again.occurrences, again.figures["requests"]) == (None, 2, 3)
     await watch.look()
     assert (await facts(inbox)).until is None
+
+
+async def test_what_takes_up_a_classified_event_again_is_classified_for_the_same_people(inbox: Inbox) -> None:
+    """A request that waits too long opens another incident after the first was closed: it says the same."""
+    await inbox.held(1)
+    watch = watch_on(inbox)
+    ((incident, _),) = await inbox.incidents("dcc_quarantine")
+    async with inbox.database.write() as connection:
+        await update_incident(connection, incident.id, marking="classified")
+        await set_nominees(connection, incident.id, ["ana", "olga"])
+    await close(inbox, incident)
+    inbox.machine.wait(WAIT + 1)
+    await watch.look()
+    (again, _), _ = await inbox.incidents("dcc_quarantine")
+    assert (again.is_open, again.marking) == (True, "classified")
+    async with inbox.database.read() as connection:
+        assert await nominees_of(connection, again.id) == ["ana", "olga"]
+        query = select(outbox.c.message).where(outbox.c.incident_id == again.id)
+        messages = [bytes(message) for message in (await connection.execute(query)).scalars()]
+    assert messages
+    assert not any(incident.title.encode() in message for message in messages)

@@ -127,6 +127,18 @@ def test_the_certificate_has_to_be_valid_at_the_time_of_the_message() -> None:
     assert check(data, expired, at_ms=int(last.timestamp()) * 1000).trust is Trust.VERIFIED
 
 
+def test_a_renewed_certificate_of_the_same_key_counts_whichever_is_named_or_looked_at_first() -> None:
+    """A true alert may not be told to be wrong because the expired certificate still lies in the folder."""
+    first, renewed, last = (dt.datetime(year, 6, 1, tzinfo=dt.UTC) for year in (2020, 2026, 2030))
+    old = TestDcc(first, renewed)
+    new = TestDcc(renewed, last, key=old.key)
+    for serial in (None, new.certificate.serial_number, 1):
+        data = old.sign(quarantine(), serial=serial)
+        assert check(data, old, new).trust is check(data, new, old).trust is Trust.VERIFIED
+    late = check(new.sign(quarantine()), old)
+    assert (late.trust, "is not configured" in late.why) == (Trust.UNKNOWN_SIGNER, True), "it may come yet"
+
+
 def test_a_message_from_the_future_is_not_believed() -> None:
     early = read_and_check(Message(SIGNED, "http", AT_MS - AHEAD_MS - 1), [DCC.certificate])
     assert early.verdict.trust is Trust.WRONG
