@@ -10,6 +10,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from gateway.alerts.kinds import SOURCE_NAMES, kind_text
 from gateway.operations.sessions import Session
 from gateway.web.console.flash import told
 from gateway.web.console.page import PAGES, Page
@@ -17,6 +18,11 @@ from gateway.web.console.static_files import StaticFiles
 from gateway.web.services import SERVICES
 
 STATIC: Final = web.AppKey("static", StaticFiles)
+
+PARTS: Final = MappingProxyType(
+    {"drop-folder": "drop folder", "adt-drop-folder": "drop folder for ADT files"}
+)
+"""What people call parts of `/readyz` whose names are not theirs."""
 
 HEADERS: Final = MappingProxyType(
     {
@@ -116,10 +122,28 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
+def kind_name(kind: str) -> str:
+    """Return what people call a kind of incident."""
+    return kind_text(kind).name
+
+
+def source_name(source: str) -> str:
+    """Return what people call a source of communications."""
+    return SOURCE_NAMES.get(source, source)
+
+
+def part_name(part: str) -> str:
+    """Return what people call a part of the gateway."""
+    return PARTS.get(part, part)
+
+
 _FILTERS: Final[dict[str, Callable[..., str]]] = {
     "machine_time": machine_time,
     "plain_time": plain_time,
     "plain_instant": plain_instant,
     "grouped": grouped,
+    "kind_name": kind_name,
+    "source_name": source_name,
+    "part_name": part_name,
 }
 """What templates show values with."""

@@ -10,16 +10,25 @@ from gateway.alerts.condition import News, news_facts
 from gateway.alerts.facts import (
     KINDS,
     BreachFacts,
+    ClockWrong,
     ConditionFacts,
+    DccQuarantine,
     Facts,
     ForecastFacts,
+    NotCountable,
     SetBy,
+    SourceSilent,
     ThresholdFacts,
+    TokenFails,
     kind_of,
 )
-from gateway.alerts.kinds import KIND_TEXTS, kind_text
+from gateway.alerts.kinds import KIND_TEXTS, SOURCE_NAMES, kind_text
+from gateway.operations.silence import SOURCES
 from gateway.store.adt_files import FileState
+from gateway.store.quarantined import MATCHES
 from gateway.web.console import words
+from gateway.web.console.condition_words import about, figure_name
+from gateway.web.console.condition_words import figures as condition_figures
 from gateway.web.console.plain_words import OUTCOMES, what_happened
 from tests.support.documents import ROOT
 from thresholds.model import ALL, DEVICES, Alignment, CommunicationClass, Level
@@ -84,3 +93,44 @@ def test_a_breach_is_told_with_its_numbers() -> None:
 
 def test_every_outcome_of_a_forecast_has_a_sentence() -> None:
     assert set(OUTCOMES) | {""} == set(get_args(ForecastFacts.__annotations__["outcome"]))
+
+
+def _known(kind: type[ConditionFacts], subject: str, **figures: int | str) -> dict[str, str]:
+    facts = kind("warning", subject, "2026-12-01T00:00:00.000Z", None, 1, "it is so", figures)
+    return {"about": about(facts)} | dict(condition_figures(facts))
+
+
+def test_what_is_known_of_a_condition_is_told_in_the_words_of_people() -> None:
+    assert _known(
+        SourceSilent, "drop_folder", allowed_seconds=5400, last_communication="2026-12-01T00:00:00.000Z"
+    ) == {
+        "about": "drop folder",
+        "May be silent for": "5,400 s",
+        "Last communication": "1 Dec 2026 00:00:00 UTC",
+    }
+    assert _known(NotCountable, "forward", requests=1200, **{"code queue_full": 3, "code duis_size": 1}) == {
+        "about": "forwarding",
+        "Requests": "1,200",
+        "Because too many waited already": "3",
+        "Because of duis size": "1",
+    }
+    assert _known(ClockWrong, "clock", seconds=-90) == {"about": "clock", "Wrong by": "-90 s"}
+    assert _known(
+        DccQuarantine, "x/20261201", event_ref="20261201", breach="dcc_threshold", not_predicted=2
+    ) == {
+        "about": "x/20261201",
+        "Quarantine event": "20261201",
+        "Held because of": "a threshold of the DCC",
+        "Of them not expected": "2",
+    }
+    assert (
+        _known(TokenFails, "http", code="token_missing", last_file=1234)["about"] == "http"
+    )  # a label of ours
+    assert figure_name("of_a_later_version") == "Of a later version"
+
+
+def test_every_source_and_every_match_has_a_word() -> None:
+    assert set(SOURCE_NAMES) == set(SOURCES)
+    assert all(figure_name(match).startswith("Of them ") for match in MATCHES)
+    for kind in KINDS:
+        assert "_" not in kind_text(kind).name
