@@ -118,7 +118,7 @@ def _waiting(
 ) -> list[Waiting]:
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
-        (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/files?state=submitted"),
+        (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/approve"),
         (
             Action.APPROVE_FILE,
             "Decisions on quarantine to approve or reject",

@@ -71,6 +71,7 @@ def show(
         "done": told(request, session) if session else "",
         "instance": services.instance,
         "profile": services.rules.current.profile,
+        "made_at": services.clock(),
     }
     text = aiohttp_jinja2.render_string(template, request, usual | context)
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)

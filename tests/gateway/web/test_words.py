@@ -3,6 +3,7 @@
 import re
 from typing import get_args
 
+import msgspec
 import pytest
 
 from gateway.access import Role
@@ -25,11 +26,13 @@ from gateway.alerts.facts import (
 from gateway.alerts.kinds import KIND_TEXTS, SOURCE_NAMES, kind_text
 from gateway.operations.silence import SOURCES
 from gateway.store.adt_files import FileState
+from gateway.store.decisions import Chosen
 from gateway.store.quarantined import MATCHES
 from gateway.web.console import words
 from gateway.web.console.condition_words import about, figure_name
 from gateway.web.console.condition_words import figures as condition_figures
 from gateway.web.console.plain_words import OUTCOMES, what_happened
+from gateway.web.console.quarantine_words import CHOSEN, chosen_by
 from tests.support.documents import ROOT
 from thresholds.model import ALL, DEVICES, Alignment, CommunicationClass, Level
 
@@ -89,6 +92,26 @@ def test_a_breach_is_told_with_its_numbers() -> None:
     told = " ".join(what_happened(_facts(BreachFacts)))
     for part in ("1,081", "limit is 80", "SPC", "7.2", "PT1H", "quarantine level is passed as well"):
         assert part in told
+
+
+def test_what_lay_under_a_level_when_it_was_told_is_not_told_as_of_now() -> None:
+    """A warning's page may be read after the quarantine level was passed."""
+    facts = msgspec.structs.replace(_facts(BreachFacts), count=85)
+    assert what_happened(facts)[1] == "Nothing was held back then: 15 more fitted under the quarantine level."
+
+
+def test_a_condition_that_came_once_is_not_told_as_if_it_came_again() -> None:
+    once = _facts(SourceSilent)
+    assert "It began at 1 Jan 1970 00:16:40 UTC." in what_happened(once)
+    often = msgspec.structs.replace(once, occurrences=1200)
+    assert "It began 1,200 times, the last time at 1 Jan 1970 00:16:40 UTC." in what_happened(often)
+
+
+def test_what_a_decision_was_chosen_by_is_told_in_words() -> None:
+    chosen = {"event_ref": "7001", "breach": "dcc_threshold", "numbers": [3, 4]}
+    told = "quarantine event 7001; held for a threshold of the DCC; requests numbered 3, 4"
+    assert chosen_by(chosen) == told
+    assert set(CHOSEN) == set(Chosen.__struct_fields__)
 
 
 def test_every_outcome_of_a_forecast_has_a_sentence() -> None:
