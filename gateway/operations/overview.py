@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.access import Action, Person
+from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.health import Health, PartHealth
@@ -79,6 +80,7 @@ class Overview:
                 by_level = await count_open_by_level(connection)
                 newest = await find_incidents(connection, IncidentFilter(OPEN_STATES), NEWEST)
                 files = await count_files(connection)
+                exits = await count_files(connection, FileKind.EXIT_QUARANTINE)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)
                 decisions = await count_to_approve(connection, person.name)
@@ -97,7 +99,7 @@ class Overview:
             open_by_level=by_level,
             newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
-            waiting=_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
+            waiting=what_waits(person, files, exits, to_approve, sum(by_level.values()), held, decisions),
             alerts_waiting=alerts,
         )
 
@@ -113,8 +115,14 @@ def by_user(thresholds: Iterable[Threshold], now: float) -> list[UserThresholds]
     return [UserThresholds(user, *row) for user, row in sorted(counts.items())]
 
 
-def _waiting(
-    person: Person, files: dict[str, int], to_approve: int, incidents: int, held: int, decisions: int
+def what_waits(
+    person: Person,
+    files: dict[str, int],
+    exits: dict[str, int],
+    to_approve: int,
+    incidents: int,
+    held: int,
+    decisions: int,
 ) -> list[Waiting]:
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
@@ -132,6 +140,12 @@ def _waiting(
             "ADT files to deliver",
             files.get(FileState.SIGNED, 0),
             "/files?state=signed",
+        ),
+        (
+            Action.DELIVER_FILE,
+            "Signed decisions on quarantine to deliver",
+            exits.get(FileState.SIGNED, 0),
+            "/quarantine/decisions",
         ),
         (
             Action.ACKNOWLEDGE_FILE,

@@ -1,13 +1,17 @@
 """What is in force is counted by User ID, as of now."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operations.overview import UserThresholds, by_user
+from gateway.access import Person, Role
+from gateway.operations.overview import UserThresholds, by_user, what_waits
 from tests.support.rows import ANN, BOB, make_threshold
 from thresholds.model import Threshold
 
 NOW = 1000
+FILES = {"submitted": 3, "signed": 5, "delivered": 7}
+EXITS = {"signed": 11}
 
 THRESHOLDS = st.lists(
     st.builds(
@@ -39,3 +43,32 @@ def test_every_threshold_that_has_not_ended_is_counted_once(thresholds: list[Thr
     lasting = [each for each in thresholds if each.effective_to is None or each.effective_to > NOW]
     assert sum(each.standing + each.exceptions + each.to_come for each in found) == len(lasting)
     assert {each.user_id for each in found} == {each.user_id for each in lasting}
+
+
+@pytest.mark.parametrize(
+    ("role", "counts"),
+    [
+        (
+            Role.SUBMITTER,
+            {5: "/files?state=signed", 11: "/quarantine/decisions", 7: "/files?state=delivered"},
+        ),
+        (Role.APPROVER, {2: "/approve", 13: "/approve"}),
+        (
+            Role.OPERATOR,
+            {
+                19: "/quarantine",
+                5: "/files?state=signed",
+                11: "/quarantine/decisions",
+                7: "/files?state=delivered",
+            },
+        ),
+        (Role.ANALYST, {19: "/quarantine", 17: "/incidents"}),
+        (Role.AUDITOR, {}),
+        (Role.ADMIN, {}),
+    ],
+)
+def test_each_role_is_told_what_waits_for_it_and_led_there(role: Role, counts: dict[int, str]) -> None:
+    """Signed decisions too: where they are handed over by hand, nothing else tells of them."""
+    person = Person("pat", frozenset({role}))
+    found = what_waits(person, FILES, EXITS, to_approve=2, incidents=17, held=19, decisions=13)
+    assert {each.count: each.path for each in found} == counts
