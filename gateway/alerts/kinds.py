@@ -132,6 +132,12 @@ KIND_TEXTS: Final = MappingProxyType(
 """By kind, in the order of `KINDS`."""
 
 
+SOURCE_NAMES: Final = MappingProxyType(
+    {"http": "HTTP", "mqtt": "MQTT", "forward": "forwarding", "drop_folder": "drop folder"}
+)
+"""What people call the sources of communications, by the name that settings and metrics have for them."""
+
+
 def kind_text(kind: str) -> KindText:
     """Return what people are told of *kind*; of one that a later version recorded, its name alone."""
     return KIND_TEXTS.get(kind) or KindText(kind, "", "", "", "", "")

@@ -71,7 +71,27 @@ def add(config: Path, name: str, roles: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "roles": sorted(set(roles))})
         return
-    talk(f"{name} is added. Issue an access token: adt-gateway user issue-token {name}")
+    for line in next_steps(config, name, wanted):
+        talk(line)
+
+
+def next_steps(config: Path, name: str, roles: tuple[Role, ...]) -> list[str]:
+    """Return what is said of somebody who was added: what they need for what they are to do."""
+    from gateway.settings import load_settings
+
+    token = f"adt-gateway user issue-token {name}"
+    if Role.ADAPTOR in roles:
+        return [f"{name} is added. A machine needs an access token: {token}"]
+    oidc = load_settings(config).oidc
+    if oidc and not oidc.local_accounts:
+        return [
+            f"{name} is added. Passwords are off here (oidc.local_accounts): the command line alone is open to them.",
+            f"For the command line they need an access token: {token}",
+        ]
+    return [
+        f"{name} is added. For the console they need a password: adt-gateway user set-password {name}",
+        f"For the command line and programs they need an access token, which they issue under Account: or {token}",
+    ]
 
 
 @user.command("list")

@@ -68,6 +68,8 @@ class Identity(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
     session: str
     """What the provider calls its session; empty where it does not say."""
+    issued_at: float
+    """When it said so, by its own clock."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -75,6 +77,8 @@ class Ended(msgspec.Struct, frozen=True):
 
     subject: str
     session: str
+    issued_at: float
+    """When it said so, by its own clock."""
 
 
 def read_keys(document: Mapping[str, Any]) -> KeySet:
@@ -124,7 +128,7 @@ def read_id_token(
     if fault:
         raise TokenRefused(fault)
     name = claims.preferred_username or claims.email
-    return Identity(issuer, claims.sub, name, _groups(content.get(groups)), _session(claims))
+    return Identity(issuer, claims.sub, name, _groups(content.get(groups)), _session(claims), claims.iat)
 
 
 def read_logout_token(token: str, keys: KeySet, issuer: str, client: str, now: float) -> Ended:
@@ -133,7 +137,7 @@ def read_logout_token(token: str, keys: KeySet, issuer: str, client: str, now: f
     fault = _fault(claims, issuer, client, now) or _logout_fault(claims, now, with_nonce="nonce" in content)
     if fault:
         raise TokenRefused(fault)
-    return Ended(claims.sub, _session(claims))
+    return Ended(claims.sub, _session(claims), claims.iat)
 
 
 def _verified(token: str, keys: KeySet) -> tuple[Mapping[str, Any], Mapping[str, Any], _Claims]:
@@ -203,8 +207,11 @@ def _logout_fault(claims: _Claims, now: float, *, with_nonce: bool) -> str:
 
 
 def _session(claims: _Claims) -> str:
+    """Return what the provider calls its session; a name that cannot be kept as it is stands for itself by its hash."""
     session = claims.sid or ""
-    return session if len(session) <= LONGEST_NAME and session.isprintable() else ""
+    if len(session) <= LONGEST_NAME and session.isprintable():
+        return session
+    return f"sha256:{hashlib.sha256(session.encode(errors='backslashreplace')).hexdigest()}"
 
 
 def _groups(found: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import structlog
 
 from gateway.access import Action, Person
 from gateway.clock import Clock
-from gateway.errors import Unavailable
+from gateway.errors import TooMany
 from gateway.operations.backtest_job import SECONDS, Answer, Case, Job, decode_answer, encode
 from gateway.operations.file_review import Reviews
 from gateway.store.adt_files import StoredFile, get_file, newest_in_force
@@ -28,7 +28,9 @@ MOST_CASES: Final = 200
 KEPT: Final = 32
 """Results that are kept."""
 MOST_WAITING: Final = 8
-"""Files that may wait for their turn."""
+"""Files that may wait for their turn, each asked for by another person."""
+BUSY_SECONDS: Final = 10.0
+"""After so long it is worth asking again."""
 AGAIN_SECONDS: Final = 60.0
 """After so long what failed, or found no history yet, may be tried again."""
 HOUR: Final = 3600
@@ -91,11 +93,14 @@ class Backtests:
         self._seconds = seconds
         self._queue: asyncio.Queue[tuple[Key, Person]] = asyncio.Queue(MOST_WAITING)
         self._found: dict[Key, Backtest] = {}
+        self._asked: dict[str, Key] = {}
+        """What waits or runs for each person."""
 
     async def ask(self, person: Person, file_id: int) -> Backtest:
         """Return how far the backtest of a file is; the first who asks has it begun.
 
-        Raises `Unavailable` where too many wait already.
+        Raises `TooMany` where this person waits for another one (`backtest_of_yours`), or too many people do
+        (`backtests_busy`).
         """
         person.require(Action.READ_FILES)
         async with self._database.read() as connection:
@@ -106,12 +111,25 @@ class Backtests:
         known = self._found.get(key)
         if known is not None and not (known.says_nothing and now - known.ended_at > AGAIN_SECONDS):
             return known
+        asked = self._asked.get(person.name)
+        if asked is not None and asked[0] == file_id:  # begun before the hour or what is in force changed
+            return self._found[asked]
+        self._enter(key, person)
+        return self._keep(key, Backtest(file, Progress.WAITING))
+
+    def _enter(self, key: Key, person: Person) -> None:
+        """Have *key* tried once its turn has come; of each person one waits or runs."""
+        if person.name in self._asked:
+            number = self._asked[person.name][0]
+            msg = f"ADT file {number}, which {person.name} asked for before, waits to be tried on the past or is"
+            remedy = "Wait until what that file would have done is shown, then ask again."
+            raise TooMany("backtest_of_yours", msg, remedy, BUSY_SECONDS)
         try:
             self._queue.put_nowait((key, person))
         except asyncio.QueueFull:
             msg = f"{MOST_WAITING} files wait to be tried on the past already"
-            raise Unavailable("backtests_busy", msg, "Ask again in a minute.") from None
-        return self._keep(key, Backtest(file, Progress.WAITING))
+            raise TooMany("backtests_busy", msg, "Ask again in a minute.", BUSY_SECONDS) from None
+        self._asked[person.name] = key
 
     def _keep(self, key: Key, backtest: Backtest) -> Backtest:
         self._found.pop(key, None)
@@ -124,18 +142,17 @@ class Backtests:
         """Try what waits, for ever."""
         while True:
             key, person = await self._queue.get()
-            backtest = self._found.get(key)
-            if backtest is None:
-                continue
             try:
-                await self._try(key, person, msgspec.structs.replace(backtest, progress=Progress.RUNNING))
+                await self._try(key, person, self._found[key])
             except BaseException:
                 self._found.pop(key, None)  # whoever asks next has it begun anew
                 raise
+            finally:
+                del self._asked[person.name]
 
     async def _try(self, key: Key, person: Person, backtest: Backtest) -> None:
-        self._keep(key, backtest)
-        review = await self._reviews.read(person, key[0])
+        backtest = self._keep(key, msgspec.structs.replace(backtest, progress=Progress.RUNNING))
+        review = await self._reviews.read_for_backtest(person, key[0])
         cases, left_out = _cases(review.difference)
         since = (int(self._clock()) - DAYS * DAY) // 60 * 60
         backtest = msgspec.structs.replace(backtest, cases=cases, left_out=left_out, since=since)

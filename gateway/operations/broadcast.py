@@ -26,6 +26,14 @@ class RatesEvent(msgspec.Struct, frozen=True):
     rates: list[ShownRate]
 
 
+class _Every(msgspec.Struct, frozen=True):
+    """A `RatesEvent` whose counts are encoded already."""
+
+    at: str
+    complete: bool
+    rates: msgspec.Raw
+
+
 class Broadcast:
     """Looks at the counts for everybody at once: computed once, encoded once, and not at all for nobody."""
 
@@ -36,7 +44,9 @@ class Broadcast:
         self._instance = instance
         self._clock = clock
         self._looked_at = 0
-        self._complete: bytes | None = None
+        self._every: msgspec.Raw | None = None
+        """Every count, encoded, while none changes."""
+        self._complete: tuple[int, bytes] = (0, b"")
 
     async def run(self) -> None:
         """Tell for ever."""
@@ -59,7 +69,7 @@ class Broadcast:
         self._looked_at = now
         look = self._rates.look(now)
         if look.rates or look.complete:
-            self._complete = None
+            self._every = None
             if self._live.watched(Kind.RATES):
                 self._live.send(Kind.RATES, self._event(look.rates, complete=look.complete))
 
@@ -69,11 +79,15 @@ class Broadcast:
         return self._rates.shown
 
     def complete(self) -> bytes:
-        """Return the event with every count as of now."""
+        """Return the event with every count as of now, and the time of now where no count has changed for long."""
         self.look()
-        if self._complete is None:
-            self._complete = self._event(list(self._rates.shown.values()), complete=True)
-        return self._complete
+        if self._every is None:
+            self._every = msgspec.Raw(msgspec.json.encode(list(self._rates.shown.values())))
+            self._complete = (0, b"")
+        if self._complete[0] != self._looked_at:
+            event = _Every(to_text(self._clock()), True, self._every)
+            self._complete = self._looked_at, framed(Kind.RATES, msgspec.json.encode(event))
+        return self._complete[1]
 
     def _event(self, rates: list[ShownRate], *, complete: bool) -> bytes:
         event = RatesEvent(to_text(self._clock()), complete, rates)

@@ -13,6 +13,7 @@ from gateway.store.counts import Stretch
 from gateway.store.database import Database
 from gateway.store.incident_work import CLASSIFIED
 from gateway.store.incidents import StoredIncident, of_subject
+from gateway.store.kind_counts import counted_since
 from gateway.store.past_thresholds import PastEpisode, SetThreshold, past_episodes, set_thresholds
 from thresholds.curve import MINUTE, Point, curve, first_minute
 from thresholds.model import ThresholdKey
@@ -43,6 +44,8 @@ class Past(msgspec.Struct, frozen=True):
     key: ThresholdKey
     span: Span
     points: Sequence[Point]
+    known_since: int
+    """From when on counts are on record; 0 where none is at all."""
     held: Sequence[Held]
     rows: Sequence[SetThreshold]
     """All rows that held or will, whatever the span; the newest first."""
@@ -70,6 +73,7 @@ async def read_past(
             msg = "there is no such threshold"
             raise NotFound("threshold_unknown", msg, "Choose it from the list of rates.")
         episodes = await past_episodes(connection, key, span.since, span.until)
+        known = await counted_since(connection)
         foretold = await of_subject(connection, "forecast", subject_key(key))
         foretold = [each for each in foretold if each.marking != CLASSIFIED]
     held = held_between([row.past for row in rows], span.since, span.until)
@@ -77,7 +81,7 @@ async def read_past(
     stretch = Stretch(key.user_id, key.communication, key.service, start, span.until, MINUTE)
     minutes = await history.read(person, stretch)
     points = curve(minutes, start, key.period_seconds, key.alignment, span.since, span.until, span.step)
-    return Past(key, span, points, held, rows, episodes, foretold)
+    return Past(key, span, points, known, held, rows, episodes, foretold)
 
 
 def with_levels(points: Sequence[Point], held: Sequence[Held]) -> Iterator[PointRow]:

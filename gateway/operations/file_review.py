@@ -12,8 +12,9 @@ from gateway.audit.record import AuditRecord, Content
 from gateway.operations.profiles import ProfileLost, rules_of
 from gateway.operations.rules import FileRules, Rulebook
 from gateway.operations.signing import SigningError, last_signing_error
+from gateway.operations.turns import Turns
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, newest_in_force
-from gateway.store.audit_log import read_records
+from gateway.store.audit_log import ends_of
 from gateway.store.database import Database
 from gateway.store.thresholds import row_place, thresholds_before, thresholds_in_force
 from thresholds.coverage import Coverage, coverage
@@ -26,7 +27,7 @@ SETTLED: Final = frozenset({FileState.IN_FORCE, FileState.SUPERSEDED})
 """States in which a file is compared with what it replaced, not with what is in force now."""
 
 RECORDS: Final = 1000
-"""Audit records of one file that are read."""
+"""Audit records of one file that are read: the first half of them and the newest half."""
 
 _decode_record = msgspec.json.Decoder(Content).decode
 
@@ -45,6 +46,8 @@ class Review(msgspec.Struct, frozen=True):
     """Of the User IDs that it names, once it is in force."""
     records: tuple[Content | None, ...]
     """The audit records of the file, in order; None for one that somebody changed so that it says nothing."""
+    left_out: int
+    """How many more it has, between the first half of those and the last."""
     signing_error: SigningError | None
     """Why the token did not sign it the last time, while it waits for that."""
     in_force: int
@@ -56,27 +59,39 @@ class Review(msgspec.Struct, frozen=True):
 
 
 class Reviews:
-    """Reads files for review, one at a time: the largest takes a thread for seconds."""
+    """Reads files for review, one at a time and people in turn: the largest takes a thread for seconds."""
 
     def __init__(self, database: Database, rules: Rulebook) -> None:
         self._database = database
         self._rules = rules
-        self._lock = asyncio.Lock()
+        self._turns = Turns("reviews_busy", "files")
 
     async def read(self, person: Person, file_id: int) -> Review:
-        """Return all that is said of a file; raise `NotFound` where there is none."""
+        """Return all that is said of a file.
+
+        Raises `NotFound` where there is none, and `TooMany` where this person, or all, ask for too many at once.
+        """
         person.require(Action.READ_FILES)
-        async with self._lock:
-            async with self._database.read() as connection:
-                file = await get_file(connection, file_id)
-                content = await get_part(connection, file_id, "content") or b""
-                newest = await newest_in_force(connection)
-                error = await last_signing_error(connection, file)
-                before = await _before(connection, file)
-                rules = await self._rules_of(connection, file)
-            records = await read_records(self._database, limit=RECORDS, subject=file.subject)
-            found = await asyncio.to_thread(_judge, file, content, before, rules)
-        return Review(file, *found, tuple(map(_decoded, records)), error, newest)
+        async with self._turns.of(person.name):
+            return await self._read(file_id)
+
+    async def read_for_backtest(self, person: Person, file_id: int) -> Review:
+        """Return the same for a backtest, which is bounded itself: it waits for its turn and is not refused."""
+        person.require(Action.READ_FILES)
+        async with self._turns.any():
+            return await self._read(file_id)
+
+    async def _read(self, file_id: int) -> Review:
+        async with self._database.read() as connection:
+            file = await get_file(connection, file_id)
+            content = await get_part(connection, file_id, "content") or b""
+            newest = await newest_in_force(connection)
+            error = await last_signing_error(connection, file)
+            before = await _before(connection, file)
+            rules = await self._rules_of(connection, file)
+            ends = await ends_of(connection, file.subject, RECORDS)
+        found = await asyncio.to_thread(_judge, file, content, before, rules)
+        return Review(file, *found, tuple(map(_decoded, ends.records)), ends.left_out, error, newest)
 
     async def _rules_of(self, connection: AsyncConnection, file: StoredFile) -> FileRules | Fault:
         try:

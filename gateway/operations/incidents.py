@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.access import Action, Person
 from gateway.alerts.classification import Suggestion, suggested
 from gateway.alerts.facts import Facts, known_facts
-from gateway.audit.record import AuditRecord
 from gateway.clock import Clock
 from gateway.life import IncidentState
 from gateway.operations.classified import looking, masked, masked_whole, require_nominee
 from gateway.store import incidents as store
-from gateway.store.audit_log import read_records
+from gateway.store.audit_log import Ends, ends_of
 from gateway.store.database import Database
 from gateway.store.episodes import (
     EpisodeRow,
@@ -40,7 +39,7 @@ from thresholds.catalogue import load_catalogue
 EXCESS_AT_ONCE: Final = 5000
 """Requests in excess that are read at once for a download."""
 RECORDS: Final = 200
-"""Audit records of one incident that are shown."""
+"""Audit records of one incident that are shown: the first half of them and the newest half."""
 
 
 class FoundIncidents(msgspec.Struct, frozen=True):
@@ -74,7 +73,8 @@ class WholeIncident(msgspec.Struct, frozen=True):
     episodes: list[EpisodeRow]
     excess_count: int
     excess: list[ExcessRow]
-    records: list[AuditRecord]
+    records: Ends
+    """None of them for whoever may not read the audit chain."""
 
 
 class Incidents:
@@ -141,9 +141,9 @@ class Incidents:
                 episodes=await episodes_of(connection, incident_id),
                 excess_count=await count_excess(connection, incident_id),
                 excess=await excess_of(connection, incident_id, limit, skip),
-                records=await read_records(self._database, 0, RECORDS, incident.subject)
+                records=await ends_of(connection, incident.subject, RECORDS)
                 if person.may(Action.READ_AUDIT)
-                else [],
+                else Ends([], 0),
             )
 
     async def excess_csv(self, person: Person, incident_id: int) -> AsyncIterator[bytes]:

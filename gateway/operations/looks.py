@@ -26,6 +26,7 @@ class Looks:
     audit: AuditSearch
     verification: Verification
     overview: Overview
+    sources: Sources
     token: TokenState
     settings: SettingsView
 
@@ -47,6 +48,7 @@ def make_looks(
         audit=AuditSearch(database, clock),
         verification=Verification(database, clock),
         overview=Overview(database, counting, health, sources, clock),
+        sources=sources,
         token=TokenState(token, database, clock),
         settings=SettingsView(settings),
     )

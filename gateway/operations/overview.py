@@ -1,12 +1,12 @@
 """What somebody should know at a glance: what is wrong, what is in force, what waits for them."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from gateway.access import Action, Person
+from gateway.audit.signed_file import FileKind
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.health import Health, PartHealth
@@ -80,7 +80,7 @@ class Overview:
                 by_level = await count_open_by_level(connection)
                 newest = await find_incidents(connection, IncidentFilter(OPEN_STATES), NEWEST)
                 files = await count_files(connection)
-                every_file = await count_files(connection, every_kind=True)
+                exits = await count_files(connection, FileKind.EXIT_QUARANTINE)
                 to_approve = await count_files_of_others(connection, FileState.SUBMITTED, person.name)
                 alerts = await count_waiting(connection)
                 decisions = await count_to_approve(connection, person.name)
@@ -99,10 +99,7 @@ class Overview:
             open_by_level=by_level,
             newest=[masked(incident) for incident in newest],
             thresholds=by_user(self._counting.thresholds, now),
-            waiting=[
-                *_waiting(person, files, to_approve, sum(by_level.values()), held, decisions),
-                *exit_files(person, Counter(every_file) - Counter(files)),
-            ],
+            waiting=what_waits(person, files, exits, to_approve, sum(by_level.values()), held, decisions),
             alerts_waiting=alerts,
         )
 
@@ -118,12 +115,18 @@ def by_user(thresholds: Iterable[Threshold], now: float) -> list[UserThresholds]
     return [UserThresholds(user, *row) for user, row in sorted(counts.items())]
 
 
-def _waiting(
-    person: Person, files: dict[str, int], to_approve: int, incidents: int, held: int, decisions: int
+def what_waits(
+    person: Person,
+    files: dict[str, int],
+    exits: dict[str, int],
+    to_approve: int,
+    incidents: int,
+    held: int,
+    decisions: int,
 ) -> list[Waiting]:
     """Return what waits for *person*, by what they may do; what does not wait is left out."""
     rows = [
-        (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/files?state=submitted"),
+        (Action.APPROVE_FILE, "ADT files to approve or reject", to_approve, "/approve"),
         (
             Action.APPROVE_FILE,
             "Decisions on quarantine to approve or reject",
@@ -139,24 +142,22 @@ def _waiting(
             "/files?state=signed",
         ),
         (
+            Action.DELIVER_FILE,
+            "Signed decisions on quarantine to deliver",
+            exits.get(FileState.SIGNED, 0),
+            "/quarantine/decisions",
+        ),
+        (
             Action.ACKNOWLEDGE_FILE,
             "ADT files to have acknowledged",
             files.get(FileState.DELIVERED, 0),
             "/files?state=delivered",
         ),
+        (
+            Action.ACKNOWLEDGE_FILE,
+            "Delivered decisions on quarantine to have acknowledged",
+            exits.get(FileState.DELIVERED, 0),
+            "/quarantine/decisions",
+        ),
     ]
     return [Waiting(what, count, path) for action, what, count, path in rows if count and person.may(action)]
-
-
-def exit_files(person: Person, files: Mapping[str, int]) -> list[Waiting]:
-    """Return what waits for *person* of decisions on quarantine that were approved: the requests wait as long."""
-    rows = [
-        (Action.DELIVER_FILE, "Exit Quarantine files to deliver", FileState.SIGNED),
-        (Action.ACKNOWLEDGE_FILE, "Exit Quarantine files to have acknowledged", FileState.DELIVERED),
-    ]
-    path = "/quarantine/decisions"
-    return [
-        Waiting(what, files[state], path)
-        for action, what, state in rows
-        if files.get(state) and person.may(action)
-    ]

@@ -25,7 +25,8 @@ from gateway.operations.receipt import make_receipt
 from gateway.operations.rules import Rulebook
 from gateway.settings import TokenSettings
 from gateway.store.adt_files import FileState, StoredFile, get_file, get_part, list_files, move_file
-from gateway.store.audit_log import append_record, newest_records
+from gateway.store.audit_log import append_record
+from gateway.store.audit_search import newest_of
 from gateway.store.database import Database
 from hsm.config import TokenConfig
 from hsm.errors import CannotVerify, SignatureInvalid, TokenError
@@ -42,8 +43,11 @@ RETRY_SECONDS: Final = 30.0
 DESCRIBE_SECONDS: Final = 3600.0
 """How often it is looked when the certificate expires."""
 
-LOOKED_BACK: Final = 8
-"""Records of a file among which its last failure is: an attempt under way, or refused approvals, may follow it."""
+LOOKED_BACK: Final = 100_000
+"""Records of a file among which its last failure is: refused approvals may follow it, as many as people ask for."""
+
+FAILURES_READ: Final = 8
+"""Of the failures that are found: one that somebody changed so that it says nothing does not hide the one before."""
 
 LONGEST_PAUSE: Final = 1800.0
 """The pause doubles up to this after each failure to sign: every attempt leaves audit records."""
@@ -78,12 +82,13 @@ async def last_signing_error(connection: AsyncConnection, file: StoredFile) -> S
     """Return why *file*, which waits for its signature, has none yet; None where it was not tried or needs none."""
     if file.state is not FileState.APPROVED:
         return None
-    for record in await newest_records(connection, file.subject, LOOKED_BACK):
+    action, after = file.kind.action("signing_failed"), file.approval_record or 0
+    found = await newest_of(connection, file.subject, action, after, LOOKED_BACK, FAILURES_READ)
+    for record in found:
         # Whoever changed a record is named by the verification of the chain, not here.
         with contextlib.suppress(msgspec.DecodeError):
             content = msgspec.json.decode(record.body, type=Content)
-            if content.action == file.kind.action("signing_failed"):
-                return msgspec.convert(content.detail, SigningError)
+            return msgspec.convert(content.detail, SigningError)
     return None
 
 

@@ -8,6 +8,7 @@ import msgspec
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import SourceSilent
+from gateway.alerts.kinds import SOURCE_NAMES
 from gateway.clock import Clock, to_text
 from gateway.ingest.receive import Heard
 from gateway.metrics import LAST_COMMUNICATION
@@ -101,15 +102,14 @@ class SilenceWatch:
             if since is not None:
                 self._conditions.holds(self._silence(source, since, heard.at))
             elif not allowed:
-                self._conditions.over(
-                    SourceSilent, source, f"{source} may be silent: it is no longer watched"
-                )
+                detail = f"{SOURCE_NAMES[source]} may be silent: it is no longer watched"
+                self._conditions.over(SourceSilent, source, detail)
             elif heard.at is not None and now - heard.at <= allowed:
-                self._conditions.over(SourceSilent, source, f"{source} speaks again")
+                self._conditions.over(SourceSilent, source, f"{SOURCE_NAMES[source]} speaks again")
 
     def _silence(self, source: str, since: float, heard: float | None) -> News:
         allowed = self._allowed[source]
-        detail = f"{source} has brought no communication for more than {allowed} s"
+        detail = f"{SOURCE_NAMES[source]} has brought no communication for more than {allowed} s"
         figures: dict[str, int | str] = {"allowed_seconds": allowed}
         if heard is not None:  # otherwise what an earlier run knew stays
             figures["last_communication"] = to_text(heard)

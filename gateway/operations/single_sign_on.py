@@ -24,7 +24,7 @@ from gateway.identity import Oidc
 from gateway.metrics import SIGN_INS
 from gateway.oidc.fetch import ProviderRefused, plain_word
 from gateway.oidc.provider import Metadata, Provider
-from gateway.oidc.tokens import Identity, TokenRefused
+from gateway.oidc.tokens import LOGOUT_SECONDS, Ended, Identity, TokenRefused
 from gateway.operations.provider_people import admit, no_role, roles_of
 from gateway.operations.sessions import Sessions
 from gateway.operations.throttle import ADDRESS, Throttle
@@ -39,6 +39,8 @@ UNDER_WAY_SECONDS: Final = 600
 LONGEST_PATH: Final = 1000
 """Of where the person wanted to go; beyond it they go to the start."""
 LONGEST_CODE: Final = 4096
+KEPT_SECONDS: Final = UNDER_WAY_SECONDS + LOGOUT_SECONDS
+"""How long after a session ended at the provider somebody may still be on the way in with it."""
 
 
 class UnderWay(msgspec.Struct, frozen=True):
@@ -78,6 +80,8 @@ class SingleSignOn:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._throttle = Throttle(ADDRESS)
+        self._over: dict[str, Ended] = {}
+        """What the provider ended while somebody may still be on the way in with it: by its session, or its subject."""
 
     @property
     def name(self) -> str:
@@ -164,9 +168,17 @@ class SingleSignOn:
         now = self._clock()
         async with self._database.write() as connection:
             person = await admit(connection, identity, roles, now)
+            if self._is_over(identity):  # looked at where ends are written too: one of the two sees the other
+                why = "its session was ended there before it began here"
+                raise _refused(why)
             if roles:
                 return await self._sessions.begin(connection, person, address, agent, now, identity.session)
         raise no_role()  # what they had is taken away, on record
+
+    def _is_over(self, identity: Identity) -> bool:
+        """Tell whether the provider ended this session, or all of the person, since it let them in."""
+        known = self._over.get(identity.session), self._over.get(identity.subject)
+        return any(each is not None and each.issued_at >= identity.issued_at for each in known)
 
     async def sign_out_url(self) -> str:
         """Return where somebody signs out of the provider too; empty where that cannot be said now."""
@@ -181,9 +193,11 @@ class SingleSignOn:
         except TokenRefused as error:
             raise _refused(str(error)) from error
         now, issuer = self._clock(), self._settings.issuer
+        self._over = {key: each for key, each in self._over.items() if now - each.issued_at < KEPT_SECONDS}
+        self._over[ended.session or ended.subject] = ended
         async with self._database.write() as connection:
             if ended.session:
-                names = await end_provider_session(connection, issuer, ended.session, now)
+                names = await end_provider_session(connection, issuer, ended.session, ended.subject, now)
             else:
                 person = await find_by_identity(connection, issuer, ended.subject)
                 count = await end_sessions(connection, person.id, now) if person else 0

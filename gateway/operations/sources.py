@@ -36,6 +36,11 @@ class Sources:
         self.started_at: Final = clock()
         """Since when it is listened."""
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether the silence of any source would be told of."""
+        return any(each.allowed_seconds for each in self.shown())
+
     def shown(self) -> list[ShownSource]:
         """Return the sources that are set up, in the order of the settings."""
         silent = self._conditions.lasting(SourceSilent)

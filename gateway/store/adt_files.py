@@ -158,10 +158,10 @@ async def newest_in_force(connection: AsyncConnection) -> int:
     return int((await connection.execute(query)).scalar_one() or 0)
 
 
-async def count_files(connection: AsyncConnection, *, every_kind: bool = False) -> dict[str, int]:
-    """Return how many ADT files, or files of every kind, there are, by state."""
+async def count_files(connection: AsyncConnection, kind: FileKind | None = FileKind.ADT) -> dict[str, int]:
+    """Return how many files of *kind*, or of every one, there are, by state."""
     query = select(adt_files.c.state, func.count()).group_by(adt_files.c.state)
-    query = query if every_kind else query.where(ADT)
+    query = query if kind is None else query.where(adt_files.c.kind == kind)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 

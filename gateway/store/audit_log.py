@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import LargeBinary, cast, insert, select
+import msgspec
+from sqlalchemy import LargeBinary, cast, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.record import AuditRecord, Entry, append
@@ -41,6 +42,28 @@ async def newest_records(connection: AsyncConnection, subject: str, limit: int) 
         AuditRecord(*row)
         for row in await connection.execute(query.order_by(table.number.desc()).limit(limit))
     ]
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """The first and the last records of a subject: all of them where there are no more."""
+
+    records: list[AuditRecord]
+    """In order."""
+    left_out: int
+    """How many more there are between the first half of them and the last."""
+
+
+async def ends_of(connection: AsyncConnection, subject: str, limit: int) -> Ends:
+    """Return up to *limit* records of *subject*, an even number: the first half of them and the newest half."""
+    table, half = audit_records.c, limit // 2
+    count = select(func.count()).select_from(audit_records).where(table.subject == subject)
+    newest = (await newest_records(connection, subject, limit))[::-1]
+    if len(newest) < limit:
+        return Ends(newest, 0)
+    query = select(table.number, cast(table.body, LargeBinary), table.hash).where(table.subject == subject)
+    first = [AuditRecord(*row) for row in await connection.execute(query.order_by(table.number).limit(half))]
+    last = [record for record in newest[-half:] if record.number > first[-1].number]
+    return Ends([*first, *last], int((await connection.execute(count)).scalar_one()) - len(first) - len(last))
 
 
 async def read_records(

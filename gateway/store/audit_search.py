@@ -86,6 +86,27 @@ async def search_records(
     return [AuditRecord(*row) for row in rows]
 
 
+async def newest_of(
+    connection: AsyncConnection, subject: str, action: str, after: int, among: int, limit: int
+) -> list[AuditRecord]:
+    """Return up to *limit* records of one *subject* and one whole *action* numbered above *after*, the newest first.
+
+    They are looked for among the newest *among* records of the subject: what is read is bounded.
+    """
+    octets, table = Bytes(connection.dialect.name), audit_records.c
+    newest = (
+        select(table.number, octets.body.label("body"), table.hash)
+        .where(table.subject == subject, table.number > after)
+        .order_by(table.number.desc())
+        .limit(among)
+        .subquery()
+    )
+    begin = b'{"action":' + rfc8785.dumps(action) + b","
+    begins = func.substr(newest.c.body, 1, len(begin), type_=LargeBinary) == begin
+    query = select(newest).where(begins).order_by(newest.c.number.desc()).limit(limit)
+    return [AuditRecord(*row) for row in await connection.execute(query)]
+
+
 async def get_record(connection: AsyncConnection, number: int) -> AuditRecord | None:
     """Return one record; None where the chain has none of that number."""
     found = await search_records(connection, RecordFilter(first=number, last=number), 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
@@ -22,9 +22,10 @@ from gateway.store.digests import (
 from gateway.store.history import DAY, decode_minutes, first_day
 from gateway.store.journal import read_page
 from gateway.store.places import Place, not_before, place
-from gateway.store.schema import history, kinds
+from gateway.store.schema import digests, history, journal, kinds
 from gateway.store.tallies import Tallies
 from thresholds.kind import Kind
+from thresholds.window import LATENESS
 
 MINUTE: Final = 60
 
@@ -53,8 +54,19 @@ async def read_kind_minutes(
         numbers = await read_kinds(connection)
         names = {number: kind for kind, number in numbers.items() if user_id in {"", kind[0]}}
         of = _Of(user_id, names, await read_folded(connection), last)
-        known = await first_day(connection) * DAY or of.folded.history_until
-        return known, [await _read(connection, of, *span) for span in spans]
+        return await counted_since(connection), [await _read(connection, of, *span) for span in spans]
+
+
+async def counted_since(connection: AsyncConnection) -> int:
+    """Return the first second of which a count can be on record; 0 where nothing is on record at all.
+
+    To the day where that lies in the history, else by when the first communication arrived.
+    """
+    if day := await first_day(connection):
+        return day * DAY
+    firsts = (select(func.min(digests.c.placed_from)), select(func.min(journal.c.received_at) - LATENESS))
+    found = [(await connection.execute(query)).scalar_one() for query in firsts]
+    return min((int(first) // MINUTE * MINUTE for first in found if first is not None), default=0)
 
 
 async def _read(connection: AsyncConnection, of: _Of, first: int, end: int) -> KindMinutes:

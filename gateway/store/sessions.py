@@ -97,17 +97,28 @@ async def end_sessions(
     return (await connection.execute(query.values(ended_at=int(now)))).rowcount
 
 
-async def end_provider_session(connection: AsyncConnection, issuer: str, name: str, now: float) -> list[str]:
-    """End what a provider calls *name*; return whose sessions ended."""
-    query = (
-        select(sessions.c.id, people.c.name)
+async def end_provider_session(
+    connection: AsyncConnection, issuer: str, name: str, subject: str, now: float
+) -> list[str]:
+    """End what a provider calls *name*; return whose sessions ended.
+
+    Where no session ever had that name, those end to which the provider gave none: of *subject*, or, where that
+    is empty, of everybody whom it let in. One of them may be the one that is over.
+    """
+    of_issuer = (
+        select(sessions.c.id, people.c.name, sessions.c.ended_at)
         .join(people, people.c.id == sessions.c.person_id)
-        .where(people.c.issuer == issuer, sessions.c.provider_session == name, sessions.c.ended_at.is_(None))
+        .where(people.c.issuer == issuer)
     )
-    found = list(await connection.execute(query))
-    numbers = [row.id for row in found]
+    found = list(await connection.execute(of_issuer.where(sessions.c.provider_session == name)))
+    if not found:
+        query = of_issuer.where(sessions.c.provider_session == "")
+        query = query.where(people.c.subject == subject) if subject else query
+        found = list(await connection.execute(query))
+    last = [row for row in found if row.ended_at is None]
+    numbers = [row.id for row in last]
     await connection.execute(update(sessions).where(sessions.c.id.in_(numbers)).values(ended_at=int(now)))
-    return [row.name for row in found]
+    return [row.name for row in last]
 
 
 async def note_session_use(connection: AsyncConnection, number: int, used_at: int) -> None:

@@ -51,7 +51,7 @@ async def _look_at_store(services: Services) -> None:
     try:
         async with services.database.read() as connection:
             waiting = await backlogs(connection)
-            files = await count_files(connection, every_kind=True)
+            files = await count_files(connection, None)
             groups = await count_groups(connection)
             incidents = await count_open(connection)
             digests = await count_digests(connection)

@@ -246,22 +246,72 @@ def test_answers_that_nobody_here_asked_for_slow_nobody_down(daemon: Daemon, pro
     assert provider.answer(Visitor(daemon.url)).status == 303
 
 
+def logout(provider: BadProvider, **what: str) -> dict[str, Any]:
+    """Return the claims of a logout token."""
+    event: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    now = int(time.time())
+    return {"iss": provider.issuer, "aud": CLIENT, "iat": now, "jti": "1", "events": event} | what
+
+
+def told_over(daemon: Daemon, text: str) -> int:
+    """Send a logout token as the provider does; return the status."""
+    return Visitor(daemon.url).ask("POST", "/login/oidc/ended", {"logout_token": text}).status
+
+
 def test_only_the_provider_ends_sessions(daemon: Daemon, provider: BadProvider) -> None:
     visitor = Visitor(daemon.url)
     assert provider.answer(visitor).status == 303
-    event: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
-    now = int(time.time())
-    token = {"iss": provider.issuer, "aud": CLIENT, "iat": now, "jti": "1", "sub": "u-1", "events": event}
+    token = logout(provider, sub="u-1")
     for text in ("", "x", provider.unsigned(token), provider.signed(token | {"nonce": "n"})):
-        assert Visitor(daemon.url).ask("POST", "/login/oidc/ended", {"logout_token": text}).status in {
-            401,
-            422,
-        }
+        assert told_over(daemon, text) == 400  # Back-Channel Logout 1.0, 2.8
     assert visitor.get("/account").status == 200
-    good = {"logout_token": provider.signed(token)}
-    assert Visitor(daemon.url).ask("POST", "/login/oidc/ended", good).status == 200
+    assert told_over(daemon, provider.signed(token)) == 200
     assert visitor.get("/account").status == 303
     assert daemon.actions("person/una")[-1] == "session.ended"
+
+
+def test_a_session_that_is_named_alone_ends_and_no_other(daemon: Daemon, provider: BadProvider) -> None:
+    """By `sid` alone; where the provider never gave that name, those end to which it gave none."""
+    names = {"one": "s-1", "two": "s-2", "long": "s" * 300, "nameless": ""}
+    visitors = {}
+    for name, session in names.items():
+        provider.claims = {"sub": name, "preferred_username": name} | ({"sid": session} if session else {})
+        visitors[name] = Visitor(daemon.url)
+        assert provider.answer(visitors[name]).status == 303
+
+    def left() -> set[str]:
+        return {name for name, each in visitors.items() if each.get("/account").status == 200}
+
+    for session, ended in (("s-1", "one"), ("s-1", ""), ("s" * 300, "long"), ("s-9", "nameless")):
+        before = left()
+        assert told_over(daemon, provider.signed(logout(provider, sid=session))) == 200
+        assert before - left() == ({ended} if ended else set())
+        if ended:
+            assert daemon.actions(f"person/{ended}")[-1] == "session.ended"
+    assert left() == {"two"}
+
+
+def test_nobody_comes_in_with_a_session_that_was_ended_on_the_way(
+    daemon: Daemon, provider: BadProvider
+) -> None:
+    """The provider ends it after it gave the ID token, and before the session begins here."""
+    statuses = []
+
+    def token(which: dict[str, str]) -> tuple[int, bytes]:
+        del provider.instead["/token"]
+        reply = provider._reply("/token")
+        statuses.append(told_over(daemon, provider.signed(logout(provider, **which))))
+        return reply
+
+    cases: list[dict[str, str]] = [{"sid": "s-1"}, {"sub": "u-1"}]
+    for claims, which in zip(({"sid": "s-1"}, {}), cases, strict=True):
+        provider.claims = dict(claims)
+        provider.instead = {"/token": lambda which=which: token(which)}  # type: ignore[misc]
+        assert refused(provider.answer(Visitor(daemon.url)))
+    assert statuses == [200, 200]
+    assert nobody(daemon)
+    provider.claims = {"sid": "s-2", "iat": int(time.time()) + 2}
+    assert provider.answer(Visitor(daemon.url)).status == 303
 
 
 def test_the_provider_is_asked_when_the_person_signed_in(daemon: Daemon, provider: BadProvider) -> None:

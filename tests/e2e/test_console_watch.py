@@ -123,7 +123,8 @@ def test_the_overview_changes_while_somebody_looks(browser: Browser, own_daemon:
         expect(page.locator("#waiting")).to_contain_text("Nothing waits for you.")
         own_daemon.as_("adaptor").send_lines([header_line(number) for number in range(9)])
         expect(page.locator("#open")).to_contain_text("Breach of a threshold")
-        expect(page.locator("#sources")).to_contain_text("speaks")
+        # Whose silence nobody would be told of is not said to speak.
+        expect(page.locator("#sources")).to_contain_text("not watched")
         own_daemon.submit(row(3, 5), name="waiting.csv")
         expect(page.locator("#waiting")).to_contain_text("ADT files to approve or reject: 1")
         expect(page.locator("#open time").first).to_have_attribute("title", re.compile("20"))

@@ -177,6 +177,8 @@ def test_a_renewed_certificate_is_shown_without_losing_a_connection(place: Place
     held.request("GET", "/healthz")
     assert held.getresponse().read()
     held.close()
+    answer = place.ask("POST", REQUESTS, line(), place.machine, Content_Type="application/x-ndjson")
+    assert answer.status == 202
 
 
 def test_a_faulty_renewal_leaves_the_present_certificate(place: Place) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -31,7 +31,9 @@ class Authority:
         self.file = folder / f"{name.replace(' ', '-')}.pem"
         self.file.write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
@@ -47,9 +49,14 @@ class Authority:
             )
         )
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Issue a certificate for 127.0.0.1, as a server and as a client; return its file and that of its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(self, name: str, rsa_bits: int = 0) -> tuple[Path, Path]:
+        """Issue a certificate for 127.0.0.1, as a server and as a client; return its file and that of its key.
+
+        The key is of P-256, or of RSA with so many bits.
+        """
+        key = (
+            rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))

@@ -11,7 +11,7 @@ from gateway.access import Action
 from gateway.errors import Conflict, GatewayError, InvalidInput, TokenUnavailable, Unavailable
 from gateway.operations.decisions import PAGE_SIZE, ROWS_SHOWN
 from gateway.operations.file_steps import Step, choices
-from gateway.store.audit_log import read_records
+from gateway.store.audit_log import ends_of
 from gateway.store.deliveries import get_delivery
 from gateway.web.console import quarantine_words as words
 from gateway.web.console.file_list import TAGS
@@ -28,6 +28,7 @@ ONE: Final = f"{DECISIONS}/{{number:[0-9]{{1,10}}}}"
 SHOWN_OCTETS: Final = 20_000
 """Octets of the file that its page shows; the rest is in the download."""
 RECORDS: Final = 200
+"""Audit records of one decision that are shown: the first half of them and the newest half."""
 ENDED: Final = "ended"
 
 Taken = Callable[[Visit, int], Awaitable[str]]
@@ -61,7 +62,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
     file = found.stored.file
     async with services.database.read() as connection:
         delivery = await get_delivery(connection, number)
-    records = await read_records(services.database, limit=RECORDS, subject=file.subject)
+        ends = await ends_of(connection, file.subject, RECORDS)
     return visit.show(
         "decision.html",
         status,
@@ -69,7 +70,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
         faults=faults,
         sent=visit.form,
         decision=found.stored,
-        chosen=msgspec.to_builtins(found.stored.chosen),
+        chosen=words.chosen_by(msgspec.to_builtins(found.stored.chosen)),
         file=file,
         rows=found.rows,
         words=words,
@@ -83,7 +84,8 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
         by_hand=services.delivery.channel == "by_hand",
         choices={choice.step: choice.obstacle for choice in choices(file, visit.person)},
         may_decide=visit.person.may(Action.DECIDE_QUARANTINE),
-        records=shown_records(records, visit.person),
+        records=shown_records(ends.records, visit.person),
+        left_out=ends.left_out,
         paging=Paging(f"{DECISIONS}/{number}", page, file.row_count, ROWS_SHOWN),
     )
 

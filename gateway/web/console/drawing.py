@@ -15,6 +15,8 @@ BAR_WIDTH: Final = 200.0
 """Units of a bar; its quarantine level stands at four fifths."""
 SPARK_WIDTH: Final = 120.0
 SPARK_HEIGHT: Final = 24.0
+DIGIT: Final = 7
+"""Units that a character of a label takes at the most."""
 _TIME_STEPS: Final = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
 _DAY: Final = 86_400
 
@@ -92,10 +94,15 @@ class Frame(msgspec.Struct, frozen=True):
     since: int
     until: int
     highest: int
-    left: int = 56
-    right: int = 12
+    right: int = 28
+    """Room for half of the last time's label, which stands under its tick."""
     top: int = 10
     bottom: int = 26
+
+    @property
+    def left(self) -> int:
+        """Room for the longest count beside the axis."""
+        return max(56, 14 + DIGIT * len(f"{self.highest:,}"))
 
     def x(self, second: float) -> float:
         """Return where a time stands; what lies outside stands at the edge."""

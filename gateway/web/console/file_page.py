@@ -74,7 +74,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         duties=tuple(Duty),
         covers=tuple(Cover),
         done_by=_shown_records(review),
-        left_out=max(0, len(review.records) - SHOWN_RECORDS),
+        left_out=max(0, len(review.records) - SHOWN_RECORDS) + review.left_out,
         unreadable=review.records.count(None),
     )
 

@@ -5,11 +5,13 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.alerts.facts import SourceSilent, kind_of
 from gateway.alerts.kinds import kind_text
 from gateway.audit.record import AuditRecord
 from gateway.operations.curves import STEPS, with_levels
 from gateway.operations.evidence_time import key_of
 from gateway.operations.incident_evidence import LOOKED_FOR, Evidence, read_evidence
+from gateway.operations.sources import Sources
 from gateway.web.console.drawing import Chart, Frame, chart, top
 from gateway.web.console.lengths import length
 from gateway.web.console.page import Page
@@ -42,12 +44,22 @@ async def evidence_parts(visit: Visit, number: int) -> dict[str, Any]:
         "evidence_rows": list(with_levels(joined(counts.points, many), counts.held)),
         "evidence_step": length(many * MINUTE),
         "evidence_highest": max(counts.points, key=lambda point: point.highest),
-        "evidence_looked_for": [(kind_text(kind).name, kinds.count(kind)) for kind in LOOKED_FOR],
+        "evidence_looked_for": [
+            (kind_text(kind).name, _found_of(kind, kinds, services.looks.sources)) for kind in LOOKED_FOR
+        ],
         "evidence_rule": RULE,
         "evidence_path": f"{INCIDENTS}/{number}",
         "evidence_key_path": key_path(key) if key else "",
         "evidence_file_records": _file_records(found, visit),
     }
+
+
+def _found_of(kind: str, kinds: list[str], sources: Sources) -> str:
+    """Return how many incidents of *kind* there were, in words: "none" only where one would have been told."""
+    if found := kinds.count(kind):
+        return str(found)
+    is_blind = kind == kind_of(SourceSilent) and not sources.is_watched
+    return "no source is watched now" if is_blind else "none"
 
 
 def _file_records(found: Evidence, visit: Visit) -> list[Any]:

@@ -11,6 +11,7 @@ from gateway.alerts.kinds import KIND_TEXTS, kind_text
 from gateway.life import OPEN, IncidentState, states_of
 from gateway.operations.files import REASON_LIMIT
 from gateway.store.incident_list import IncidentFilter
+from gateway.web.console.condition_words import about, figures
 from gateway.web.console.form import Fault
 from gateway.web.console.incident_evidence import evidence_parts
 from gateway.web.console.incident_words import steps_for
@@ -91,10 +92,13 @@ async def show_incident(visit: Visit, *faults: Fault, status: int = 200) -> web.
         breach=facts if isinstance(facts, BreachFacts) else None,
         forecast=facts if isinstance(facts, ForecastFacts) else None,
         condition=facts if isinstance(facts, ConditionFacts) else None,
+        condition_about=about(facts) if isinstance(facts, ConditionFacts) else "",
+        condition_figures=figures(facts) if isinstance(facts, ConditionFacts) else [],
         episodes=found.episodes,
         excess=found.excess,
         paging=Paging(f"{INCIDENTS}/{number}", page, found.excess_count),
-        records=shown_records(found.records, visit.person),
+        records=shown_records(found.records.records, visit.person),
+        left_out=found.records.left_out,
         work=found.work,
         suggestion=found.suggestion,
         licence_words=LICENCE,

@@ -40,7 +40,7 @@ def _breach(facts: BreachFacts) -> list[str]:
         return [passed, "The quarantine level is passed as well."]
     return [
         passed,
-        f"Nothing is held back yet: {grouped(left)} more fitted under the quarantine level then.",
+        f"Nothing was held back then: {grouped(left)} more fitted under the quarantine level.",
     ]
 
 
@@ -60,10 +60,8 @@ def _forecast(facts: ForecastFacts) -> list[str]:
 
 def _condition(facts: ConditionFacts) -> list[str]:
     detail = f"{facts.detail[:1].upper()}{facts.detail[1:]}."
-    times = "once" if facts.occurrences == 1 else f"{grouped(facts.occurrences)} times"
-    ended = (
-        "It still lasts."
-        if facts.until is None
-        else f"It ended, the last time at {plain_instant(facts.until)}."
-    )
-    return [detail, f"It began {times}, the last time at {plain_instant(facts.since)}.", ended]
+    last = "" if facts.occurrences == 1 else f" {grouped(facts.occurrences)} times, the last time"
+    began = f"It began{last} at {plain_instant(facts.since)}."
+    if facts.until is None:
+        return [detail, began, "It still lasts."]
+    return [detail, began, f"It ended at {plain_instant(facts.until)}."]

@@ -1,7 +1,8 @@
 """What is said of quarantine on pages: pure."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 BREACHES: Final = MappingProxyType(
     {
@@ -88,7 +89,30 @@ WITHIN: Final = MappingProxyType(
 )
 """Whether the DCC told us of a request within 30 minutes."""
 
+CHOSEN: Final = MappingProxyType(
+    {
+        "event_ref": "quarantine event",
+        "user_id": "User ID",
+        "service": "service reference variant",
+        "incident": "incident",
+        "breach": "held for",
+        "numbers": "requests numbered",
+    }
+)
+"""What requests were chosen by for a decision, by the name that its record has for it."""
+
 _STEPS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def chosen_by(conditions: Mapping[str, Any]) -> str:
+    """Return in words by what requests were chosen: every condition that was given."""
+    return "; ".join(f"{CHOSEN.get(name, name)} {_chosen(name, value)}" for name, value in conditions.items())
+
+
+def _chosen(name: str, value: Any) -> str:
+    if name == "breach":
+        return BREACHES.get(value, str(value))
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def spoken(seconds: float) -> str:

@@ -10,6 +10,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from gateway.alerts.kinds import SOURCE_NAMES, kind_text
 from gateway.operations.sessions import Session
 from gateway.web.console.cards import labelled
 from gateway.web.console.flash import told
@@ -18,6 +19,11 @@ from gateway.web.console.static_files import StaticFiles
 from gateway.web.services import SERVICES
 
 STATIC: Final = web.AppKey("static", StaticFiles)
+
+PARTS: Final = MappingProxyType(
+    {"drop-folder": "drop folder", "adt-drop-folder": "drop folder for ADT files"}
+)
+"""What people call parts of `/readyz` whose names are not theirs."""
 
 HEADERS: Final = MappingProxyType(
     {
@@ -66,6 +72,7 @@ def show(
         "done": told(request, session) if session else "",
         "instance": services.instance,
         "profile": services.rules.current.profile,
+        "made_at": services.clock(),
     }
     text = aiohttp_jinja2.render_string(template, request, usual | context)
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
@@ -117,11 +124,29 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
+def kind_name(kind: str) -> str:
+    """Return what people call a kind of incident."""
+    return kind_text(kind).name
+
+
+def source_name(source: str) -> str:
+    """Return what people call a source of communications."""
+    return SOURCE_NAMES.get(source, source)
+
+
+def part_name(part: str) -> str:
+    """Return what people call a part of the gateway."""
+    return PARTS.get(part, part)
+
+
 _FILTERS: Final[dict[str, Callable[..., str]]] = {
     "labelled": labelled,
     "machine_time": machine_time,
     "plain_time": plain_time,
     "plain_instant": plain_instant,
     "grouped": grouped,
+    "kind_name": kind_name,
+    "source_name": source_name,
+    "part_name": part_name,
 }
 """What templates show values with."""

@@ -4,13 +4,14 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.errors import InvalidInput, NotFound
+from gateway.errors import InvalidInput, NotAuthenticated, NotFound
 from gateway.oidc.provider import ANSWER_PATH
 from gateway.oidc.tokens import LONGEST_TOKEN
 from gateway.operations.single_sign_on import UNDER_WAY_SECONDS, SingleSignOn
 from gateway.web.console.cookie import give
 from gateway.web.console.form import read_form
 from gateway.web.console.serve import local_path
+from gateway.web.problems import problem
 from gateway.web.services import SERVICES
 
 BEGIN_PATH: Final = "/login/oidc"
@@ -63,14 +64,24 @@ async def answer(request: web.Request) -> web.StreamResponse:
 
 
 async def ended(request: web.Request) -> web.StreamResponse:
-    """End what the provider says is over (Back-Channel Logout 1.0); its token says who sends it."""
+    """End what the provider says is over (Back-Channel Logout 1.0); its token says who sends it.
+
+    What is no good is answered with 400 (2.8), whatever else such an error is answered with here.
+    """
     single = _single(request)
+    try:
+        await single.end(await _logout_token(request))
+    except (InvalidInput, NotAuthenticated) as error:
+        return problem(web.HTTPBadRequest.status_code, error.code, error.message, error.remedy)
+    return web.Response(status=200)
+
+
+async def _logout_token(request: web.Request) -> str:
     token = (await read_form(request, LONGEST_TOKEN)).raw("logout_token")
     if not token:
         msg = "the form has no logout_token"
         raise InvalidInput("form_malformed", msg, "Send it as Back-Channel Logout 1.0 says.")
-    await single.end(token)
-    return web.Response(status=200)
+    return token
 
 
 OPEN: Final = (("GET", BEGIN_PATH, begin), ("GET", ANSWER_PATH, answer), ("POST", ENDED_PATH, ended))

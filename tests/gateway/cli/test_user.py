@@ -44,6 +44,29 @@ def test_the_life_of_a_person(config: Path, run: Run) -> None:
     assert issued.out.strip() not in json.dumps(records)
 
 
+def test_who_is_added_is_told_what_they_need_next(config: Path, run: Run) -> None:
+    """People a password for the console, machines an access token."""
+    person = run("user", "add", "alice", "--role", "submitter", config=config)
+    first, second = person.err.splitlines()
+    assert first.endswith("For the console they need a password: adt-gateway user set-password alice")
+    assert second.startswith("For the command line")
+    assert second.endswith("adt-gateway user issue-token alice")
+    machine = run("user", "add", "head-end", "--role", "adaptor", config=config).err
+    assert "set-password" not in machine
+    assert "adt-gateway user issue-token head-end" in machine
+    assert run("user", "add", "ann", "--role", "auditor", "--json", config=config).err == ""
+
+
+def test_where_passwords_are_off_none_is_asked_for(config: Path, run: Run) -> None:
+    text = config.read_text()
+    table = '[oidc]\nissuer = "https://login.example"\nclient_id = "x"\norigin = "https://adt.example.com"\n'
+    config.write_text(f'{text}{table}local_accounts = false\n[oidc.roles]\nadmins = "admin"\n')
+    said = run("user", "add", "alice", "--role", "submitter", config=config)
+    assert said.code == 0
+    assert "set-password" not in said.err
+    assert "adt-gateway user issue-token alice" in said.err
+
+
 def test_an_access_token_is_kept_nowhere(config: Path, run: Run) -> None:
     run("user", "add", "alice", "--role", "submitter", config=config)
     token = run("user", "issue-token", "alice", config=config).out.strip().encode()

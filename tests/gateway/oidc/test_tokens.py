@@ -56,7 +56,7 @@ def read(token: str, keys: KeySet = KEYS) -> Identity:
 )
 def test_a_good_token_says_who_it_is(key: Any, algorithm: str) -> None:
     found = read(made(GOOD | {"sid": "s-1"}, key, algorithm))
-    assert found == Identity(ISSUER, "u-17", "ann", ("a", "b"), "s-1")
+    assert found == Identity(ISSUER, "u-17", "ann", ("a", "b"), "s-1", NOW)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,16 @@ LOGOUT: dict[str, Any] = {
 
 
 def test_a_logout_token_says_what_is_over() -> None:
-    assert read_logout_token(made(LOGOUT), KEYS, ISSUER, CLIENT, NOW) == Ended("", "s-1")
+    assert read_logout_token(made(LOGOUT), KEYS, ISSUER, CLIENT, NOW) == Ended("", "s-1", NOW)
+
+
+@pytest.mark.parametrize("name", ["s" * 256, "a\nb", "\x00", "\u200b"])
+def test_a_session_whose_name_cannot_be_kept_is_found_by_its_hash(name: str) -> None:
+    """No name is taken for none: else a logout by it alone would end nothing."""
+    begun = read(made(GOOD | {"sid": name})).session
+    assert begun.startswith("sha256:")
+    assert read_logout_token(made(LOGOUT | {"sid": name}), KEYS, ISSUER, CLIENT, NOW).session == begun
+    assert read(made(GOOD | {"sid": name + "x"})).session != begun
 
 
 @pytest.mark.parametrize(

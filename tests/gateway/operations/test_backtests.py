@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from gateway.access import Person, Role
-from gateway.errors import Unavailable
+from gateway.errors import TooMany
 from gateway.operations.backtests import AGAIN_SECONDS, MOST_WAITING, Backtest, Backtests, Progress
 from gateway.operations.file_review import Reviews
 from gateway.operations.rules import Rulebook, load_rules
@@ -168,14 +168,34 @@ async def test_without_history_there_is_an_answer_that_holds_no_time(sqlite: Dat
     assert found.answer.first >= found.answer.until
 
 
-async def test_only_so_many_wait(sqlite: Database) -> None:
+def _other(number: int) -> Person:
+    return Person(f"bob-{number}", frozenset({Role.APPROVER}))
+
+
+async def test_only_so_many_wait_and_one_of_each_person(sqlite: Database) -> None:
+    """One person's loop fills no queue: their second file is refused, with what to do, while another's waits."""
     numbers = [await waiting_file(sqlite, ((*ROWS[0][:4], str(n), "999", *ROWS[0][6:]),)) for n in range(10)]
-    backtests = Backtests(sqlite, _no_reviews(sqlite), "", None, Machine(NOW))
-    for number in numbers[:MOST_WAITING]:
-        await backtests.ask(APPROVER, number)
-    with pytest.raises(Unavailable) as error:
-        await backtests.ask(APPROVER, numbers[-1])
+    clock = Machine(NOW)
+    backtests = Backtests(sqlite, _no_reviews(sqlite), "", None, clock)
+    await backtests.ask(_other(0), numbers[0])
+    assert (await backtests.ask(_other(0), numbers[0])).progress is Progress.WAITING  # to look again is free
+    clock.wait(3600)
+    assert (await backtests.ask(_other(0), numbers[0])).progress is Progress.WAITING  # in the next hour, too
+    with pytest.raises(TooMany, match=f"ADT file {numbers[0]}") as error:
+        await backtests.ask(_other(0), numbers[1])
+    assert (error.value.code, error.value.status) == ("backtest_of_yours", 429)
+    for place, number in enumerate(numbers[1:MOST_WAITING], 1):
+        await backtests.ask(_other(place), number)
+    with pytest.raises(TooMany) as error:
+        await backtests.ask(_other(9), numbers[-1])
     assert error.value.code == "backtests_busy"
+
+
+async def test_who_waited_may_ask_for_the_next(sqlite: Database) -> None:
+    numbers = [await waiting_file(sqlite) for _ in range(2)]
+    async with running(sqlite, _sqlite("/proc/none"), url="sqlite+aiosqlite:////proc/none/x") as backtests:
+        for number in numbers:
+            assert (await ended(backtests, number)).progress is Progress.FAILED
 
 
 def _no_reviews(database: Database) -> Reviews:

@@ -1,16 +1,17 @@
 """What is in force is counted by User ID, as of now; what waits is told to who may do it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.access import Role
-from gateway.operations.overview import UserThresholds, by_user, exit_files
-from gateway.store.adt_files import FileState
-from tests.support.incident_work import person
+from gateway.access import Person, Role
+from gateway.operations.overview import UserThresholds, by_user, what_waits
 from tests.support.rows import ANN, BOB, make_threshold
 from thresholds.model import Threshold
 
 NOW = 1000
+FILES = {"submitted": 3, "signed": 5, "delivered": 7}
+EXITS = {"signed": 11, "delivered": 23}
 
 THRESHOLDS = st.lists(
     st.builds(
@@ -44,13 +45,36 @@ def test_every_threshold_that_has_not_ended_is_counted_once(thresholds: list[Thr
     assert {each.user_id for each in found} == {each.user_id for each in lasting}
 
 
-def test_a_decision_that_waits_for_a_hand_is_told_to_who_may_give_it() -> None:
-    """Delivered by hand, nothing happens until somebody does it, and each request waits as long."""
-    files: dict[str, int] = {FileState.SIGNED: 2, FileState.DELIVERED: 1, FileState.SUBMITTED: 4}
-    told = [(each.what, each.count) for each in exit_files(person("olga", Role.OPERATOR), files)]
-    assert told == [
-        ("Exit Quarantine files to deliver", 2),
-        ("Exit Quarantine files to have acknowledged", 1),
-    ]
-    assert exit_files(person("olga", Role.OPERATOR), {FileState.SUBMITTED: 4}) == []
-    assert exit_files(person("ana", Role.ANALYST), files) == []
+@pytest.mark.parametrize(
+    ("role", "counts"),
+    [
+        (
+            Role.SUBMITTER,
+            {
+                5: "/files?state=signed",
+                11: "/quarantine/decisions",
+                7: "/files?state=delivered",
+                23: "/quarantine/decisions",
+            },
+        ),
+        (Role.APPROVER, {2: "/approve", 13: "/approve"}),
+        (
+            Role.OPERATOR,
+            {
+                19: "/quarantine",
+                5: "/files?state=signed",
+                11: "/quarantine/decisions",
+                7: "/files?state=delivered",
+                23: "/quarantine/decisions",
+            },
+        ),
+        (Role.ANALYST, {19: "/quarantine", 17: "/incidents"}),
+        (Role.AUDITOR, {}),
+        (Role.ADMIN, {}),
+    ],
+)
+def test_each_role_is_told_what_waits_for_it_and_led_there(role: Role, counts: dict[int, str]) -> None:
+    """Signed decisions too: where they are handed over by hand, nothing else tells of them."""
+    person = Person("pat", frozenset({role}))
+    found = what_waits(person, FILES, EXITS, to_approve=2, incidents=17, held=19, decisions=13)
+    assert {each.count: each.path for each in found} == counts

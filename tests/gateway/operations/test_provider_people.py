@@ -23,7 +23,7 @@ SUBMITTER, APPROVER = (Role.SUBMITTER,), (Role.APPROVER,)
 
 
 def who(subject: str = "u-1", name: str = "ann", issuer: str = ISSUER) -> Identity:
-    return Identity(issuer, subject, name, (), "")
+    return Identity(issuer, subject, name, (), "", 0)
 
 
 async def let_in(database: Database, identity: Identity, roles: tuple[Role, ...]) -> PersonRow:
@@ -99,10 +99,27 @@ async def test_a_provider_ends_its_own_sessions_alone(database: Database) -> Non
     async with database.write() as connection:
         for person, digest, name in ((ann, "a", "s-1"), (ann, "b", "s-2"), (bea, "c", "s-1")):
             await insert_session(connection, person.id, digest * 64, NOW, "", "", name)
-        assert await end_provider_session(connection, ISSUER, "s-1", NOW) == ["ann"]
-        assert await end_provider_session(connection, ISSUER, "s-1", NOW) == []
+        assert await end_provider_session(connection, ISSUER, "s-1", "", NOW) == ["ann"]
+        assert await end_provider_session(connection, ISSUER, "s-1", "", NOW) == []
         lasting = [digest for digest in "abc" if await find_session(connection, digest * 64)]
     assert lasting == ["b", "c"]
+
+
+async def test_a_session_that_nobody_knows_by_name_is_one_of_those_without(database: Database) -> None:
+    """One that ended before is known: a person who signed out here first ends nobody else's."""
+    ann = await let_in(database, who(), SUBMITTER)
+    bea = await let_in(database, who("u-2", "bea"), SUBMITTER)
+    cy = await let_in(database, who("u-1", "cy", "https://other.example"), SUBMITTER)
+    async with database.write() as connection:
+        begun = ((ann, "a", "s-1"), (ann, "b", ""), (bea, "c", ""), (cy, "d", ""), (ann, "e", None))
+        for person, digest, name in begun:
+            await insert_session(connection, person.id, digest * 64, NOW, "", "", name)
+        assert await end_provider_session(connection, ISSUER, "s-1", "", NOW) == ["ann"]
+        assert await end_provider_session(connection, ISSUER, "s-1", "", NOW) == []
+        assert await end_provider_session(connection, ISSUER, "s-9", "u-2", NOW) == ["bea"]
+        assert await end_provider_session(connection, ISSUER, "s-9", "", NOW) == ["ann"]
+        lasting = [digest for digest in "abcde" if await find_session(connection, digest * 64)]
+    assert lasting == ["d", "e"]
 
 
 @given(st.text())

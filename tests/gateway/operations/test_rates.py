@@ -1,7 +1,14 @@
 """What viewers are told of counts: only what changed, and forecasts a few at a time."""
 
+import json
+
+from gateway.clock import to_text
+from gateway.health import Health
+from gateway.live import Live
+from gateway.operations.broadcast import Broadcast
 from gateway.operations.rates import FORECAST_SECONDS, FORECASTS_AT_ONCE, Rates
 from tests.support.traffic import communication
+from tests.support.watching import Machine
 from thresholds.breach import Standing
 from thresholds.forecast import Forecast
 from thresholds.model import Level, Period, Threshold, ThresholdKey
@@ -29,6 +36,27 @@ class Counted:
     def count(self, service: str, now: int, times: int = 1) -> None:
         for _ in range(times):
             self.monitor.observe(communication(service), now, now)
+
+
+def whole(event: bytes) -> tuple[str, list[int]]:
+    """Return of when the event with every count is, and its counts."""
+    told = json.loads(event.decode().partition("data: ")[2])
+    assert told["complete"]
+    return told["at"], [rate["count"] for rate in told["rates"]]
+
+
+def test_who_comes_later_is_told_the_counts_of_now_with_the_time_of_now() -> None:
+    """Counts that did not change for long are not told as of long ago; whoever comes in one second shares one text."""
+    counted, clock = Counted(1), Machine(NOW)
+    broadcast = Broadcast(Live(), Rates(counted), Health(), "main", clock)
+    first = broadcast.complete()
+    assert broadcast.complete() is first
+    assert whole(first) == (to_text(NOW), [0])
+    clock.wait(27)
+    assert whole(broadcast.complete()) == (to_text(NOW + 27), [0])
+    clock.wait(1)
+    counted.count("4.0", NOW + 28, 3)
+    assert whole(broadcast.complete()) == (to_text(NOW + 28), [3])
 
 
 def threshold(service: str, quarantine: int = 10) -> Threshold:

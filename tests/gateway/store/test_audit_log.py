@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, update
 from gateway.audit.record import AuditRecord, Entry
 from gateway.audit.verify import ChainVerdict, verify_chain
 from gateway.store import audit_log
-from gateway.store.audit_log import all_records, append_record, last_record, read_records
+from gateway.store.audit_log import all_records, append_record, ends_of, last_record, read_records
 from gateway.store.database import Database
 from gateway.store.schema import audit_records
 from tests.support.chains import ENTRIES
@@ -48,6 +48,21 @@ async def test_records_are_read_in_pages_and_by_subject(
     assert await read_records(database, after=5) == written[5:]
     assert await read_records(database, after=1, limit=2, subject="test/0") == [written[2], written[4]]
     assert [record async for record in all_records(database)] == written
+
+
+@pytest.mark.parametrize(
+    ("written", "first", "last"), [(0, 0, 0), (5, 2, 3), (4, 2, 2), (7, 2, 2), (40, 2, 2)]
+)
+async def test_of_many_records_of_a_subject_the_first_and_the_newest_are_read(
+    sqlite: Database, written: int, first: int, last: int
+) -> None:
+    """The newest are among them however many there are, none twice, and it is said how many are not."""
+    records = [await append_one(sqlite, f"test/{number % 2}") for number in range(2 * written)]
+    own = [record for record in records if record.number % 2]
+    async with sqlite.read() as connection:
+        found = await ends_of(connection, "test/0", 4 if first == last else 6)
+    assert found.records == [*own[:first], *own[written - last :]]
+    assert found.left_out == written - first - last
 
 
 async def test_a_chain_longer_than_a_page_is_read_whole(sqlite: Database) -> None:

@@ -3,6 +3,7 @@
 import re
 from typing import get_args
 
+import msgspec
 import pytest
 
 from gateway.access import Role
@@ -10,17 +11,28 @@ from gateway.alerts.condition import News, news_facts
 from gateway.alerts.facts import (
     KINDS,
     BreachFacts,
+    ClockWrong,
     ConditionFacts,
+    DccQuarantine,
     Facts,
     ForecastFacts,
+    NotCountable,
     SetBy,
+    SourceSilent,
     ThresholdFacts,
+    TokenFails,
     kind_of,
 )
-from gateway.alerts.kinds import KIND_TEXTS, kind_text
+from gateway.alerts.kinds import KIND_TEXTS, SOURCE_NAMES, kind_text
+from gateway.operations.silence import SOURCES
 from gateway.store.adt_files import FileState
+from gateway.store.decisions import Chosen
+from gateway.store.quarantined import MATCHES
 from gateway.web.console import words
+from gateway.web.console.condition_words import about, figure_name
+from gateway.web.console.condition_words import figures as condition_figures
 from gateway.web.console.plain_words import OUTCOMES, what_happened
+from gateway.web.console.quarantine_words import CHOSEN, chosen_by
 from tests.support.documents import ROOT
 from thresholds.model import ALL, DEVICES, Alignment, CommunicationClass, Level
 
@@ -82,5 +94,66 @@ def test_a_breach_is_told_with_its_numbers() -> None:
         assert part in told
 
 
+def test_what_lay_under_a_level_when_it_was_told_is_not_told_as_of_now() -> None:
+    """A warning's page may be read after the quarantine level was passed."""
+    facts = msgspec.structs.replace(_facts(BreachFacts), count=85)
+    assert what_happened(facts)[1] == "Nothing was held back then: 15 more fitted under the quarantine level."
+
+
+def test_a_condition_that_came_once_is_not_told_as_if_it_came_again() -> None:
+    once = _facts(SourceSilent)
+    assert "It began at 1 Jan 1970 00:16:40 UTC." in what_happened(once)
+    often = msgspec.structs.replace(once, occurrences=1200)
+    assert "It began 1,200 times, the last time at 1 Jan 1970 00:16:40 UTC." in what_happened(often)
+
+
+def test_what_a_decision_was_chosen_by_is_told_in_words() -> None:
+    chosen = {"event_ref": "7001", "breach": "dcc_threshold", "numbers": [3, 4]}
+    told = "quarantine event 7001; held for a threshold of the DCC; requests numbered 3, 4"
+    assert chosen_by(chosen) == told
+    assert set(CHOSEN) == set(Chosen.__struct_fields__)
+
+
 def test_every_outcome_of_a_forecast_has_a_sentence() -> None:
     assert set(OUTCOMES) | {""} == set(get_args(ForecastFacts.__annotations__["outcome"]))
+
+
+def _known(kind: type[ConditionFacts], subject: str, **figures: int | str) -> dict[str, str]:
+    facts = kind("warning", subject, "2026-12-01T00:00:00.000Z", None, 1, "it is so", figures)
+    return {"about": about(facts)} | dict(condition_figures(facts))
+
+
+def test_what_is_known_of_a_condition_is_told_in_the_words_of_people() -> None:
+    assert _known(
+        SourceSilent, "drop_folder", allowed_seconds=5400, last_communication="2026-12-01T00:00:00.000Z"
+    ) == {
+        "about": "drop folder",
+        "May be silent for": "5,400 s",
+        "Last communication": "1 Dec 2026 00:00:00 UTC",
+    }
+    assert _known(NotCountable, "forward", requests=1200, **{"code queue_full": 3, "code duis_size": 1}) == {
+        "about": "forwarding",
+        "Requests": "1,200",
+        "Because too many waited already": "3",
+        "Because of duis size": "1",
+    }
+    assert _known(ClockWrong, "clock", seconds=-90) == {"about": "clock", "Wrong by": "-90 s"}
+    assert _known(
+        DccQuarantine, "x/20261201", event_ref="20261201", breach="dcc_threshold", not_predicted=2
+    ) == {
+        "about": "x/20261201",
+        "Quarantine event": "20261201",
+        "Held because of": "a threshold of the DCC",
+        "Of them not expected": "2",
+    }
+    assert (
+        _known(TokenFails, "http", code="token_missing", last_file=1234)["about"] == "http"
+    )  # a label of ours
+    assert figure_name("of_a_later_version") == "Of a later version"
+
+
+def test_every_source_and_every_match_has_a_word() -> None:
+    assert set(SOURCE_NAMES) == set(SOURCES)
+    assert all(figure_name(match).startswith("Of them ") for match in MATCHES)
+    for kind in KINDS:
+        assert "_" not in kind_text(kind).name

@@ -3,12 +3,18 @@ import { showLocalTimes } from "./times.js";
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 5000;
+const BUSY_PAUSE = 10000;
+const BUSY = Symbol("another file of this person is tried first, or too many wait");
 
 /** Load what is known into `place`, again and again while it is being worked out. */
 async function follow(place, address) {
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const found = await load(address);
     if (!found) return;
+    if (found === BUSY) {
+      await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
+      continue;
+    }
     place.replaceChildren(...found.childNodes);
     place.dataset.progress = found.dataset.progress;
     showLocalTimes(place);
@@ -18,10 +24,11 @@ async function follow(place, address) {
   }
 }
 
-/** The section of the page at `address`; nothing where it cannot be had, and then the link stays. */
+/** The section of the page at `address`; BUSY where it is not its turn yet; nothing where it cannot be had: the link stays. */
 async function load(address) {
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
+    if (answer.status === 429) return BUSY;
     if (!answer.ok) return null;
     return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#backtest");
   } catch {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.web.console.drawing import (
     BAR_WIDTH,
+    DIGIT,
     SPARK_HEIGHT,
     SPARK_WIDTH,
     Frame,
@@ -108,6 +109,20 @@ def test_the_curve_stays_in_its_frame_and_higher_counts_stand_higher(
             assert places[one][1] >= places[other][1]
     assert (drawn.shades[0].x, drawn.shades[0].width) == (frame.left, frame.width - frame.left - frame.right)
     assert drawn.up[0].at == frame.y(0)
+
+
+@given(st.integers(0, 10**12), st.integers(0, 86_400), st.sampled_from([600, 3600, 86_400, 31 * 86_400]))
+def test_no_label_is_cut_off_at_the_edge(highest: int, late: int, length: int) -> None:
+    """The last time's too, which stands under the right edge of the curve."""
+    for width in (960, 340):
+        frame = Frame(width, 240, NOW + late, NOW + late + length, highest)
+        drawn = chart(frame, [], [], [])
+        assert drawn.across
+        for tick in drawn.across:
+            half = DIGIT * len(tick.label) / 2
+            assert half <= tick.at <= width - half
+        for tick in drawn.up:
+            assert DIGIT * len(tick.label) <= frame.left - 6
 
 
 def test_a_level_steps_where_another_held_and_is_broken_where_none_did() -> None:
