@@ -159,6 +159,7 @@ class Intake:
     async def _commit(self, deliveries: list[tuple[Sequence[Observation], asyncio.Future[Taken]]]) -> None:
         fresh: dict[int, Observation] = {}
         answers: list[tuple[asyncio.Future[Taken], Taken]] = []
+        self._deduplication.forget(int(self._clock()))
         for observations, done in deliveries:
             before = len(fresh)
             for observation in observations:

@@ -63,6 +63,18 @@ async def test_what_a_crash_left_unfinished_is_known_however_long_the_gateway_wa
         assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
 
 
+@pytest.mark.parametrize(("pause", "accepted"), [(HORIZON - 1, 0), (2 * HORIZON, 1), (100 * HORIZON, 1)])
+async def test_what_comes_again_after_the_horizon_counts_though_nothing_came_meanwhile(
+    tmp_path: Path, pause: int, accepted: int
+) -> None:
+    """A repeat does not make a communication known for longer, and a quiet night does not either."""
+    async with running(tmp_path, START, float("inf")) as intake:
+        assert await intake.take([observation(1, START)]) == Taken(1, 0)
+        later = START + pause
+        intake._clock = lambda: later
+        assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
+
+
 async def test_a_start_does_not_read_what_is_kept_only_to_know_what_left(tmp_path: Path) -> None:
     """Digests are kept for `dcc.sent_seconds`; those beyond horizon and windows would cost memory and time."""
     async with running(tmp_path, START, float("inf")) as intake:
