@@ -113,6 +113,7 @@ class Intake:
         What was counted since *unfinished_since* (seconds) is remembered from now on: it will be handed in
         again, however long the gateway was away.
         """
+        await self._database.settle()
         now, horizon = int(self._clock()), self._settings.deduplication_seconds
         async with self._database.read() as connection:
             known = Deduplication(horizon, (await read_folded(connection)).seed)

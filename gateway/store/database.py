@@ -88,6 +88,15 @@ class Database:
             async with connection.begin():
                 yield connection
 
+    async def settle(self) -> None:
+        """Return once nothing is under way that another process began to write; raise `Unavailable` as `write` does.
+
+        PostgreSQL goes on with the last commit of a process that was killed; with SQLite it dies with it.
+        """
+        if not self._sqlite:
+            async with self.write():
+                pass
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
