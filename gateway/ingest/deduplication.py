@@ -126,6 +126,11 @@ class Deduplication:
 
     def remember(self, keys: Iterable[int], now: int) -> None:
         """Remember *keys* from *now* (seconds) on, and forget what is older than the horizon."""
+        self.forget(now)
+        self._current.update(keys)
+
+    def forget(self, now: int) -> None:
+        """Forget what is older than the horizon at *now*; before each look, as nothing may have come meanwhile."""
         while now - self._started >= self._span:
             if now - self._started >= self._span * (GENERATIONS + 1):
                 self._earlier.clear()
@@ -135,7 +140,6 @@ class Deduplication:
             self._earlier.append(self._current)
             self._current = set()
             self._started += self._span
-        self._current.update(keys)
 
 
 def kept_seconds(horizon: int) -> int:

@@ -51,8 +51,8 @@ PIECE_COMMUNICATIONS: Final = 2000
 """What one turn of a thread works through."""
 
 SETTLED_SECONDS: Final = LATENESS + 900
-"""After so long nothing is placed in a minute any more: by a lateness, and by the longest wait for the store
-(`forward.counting_seconds`, at most 600)."""
+"""After so long nothing is placed in a minute any more: by a lateness, and by the longest that a hand-in may wait for
+its commit, with room."""
 
 HISTORY_SECONDS: Final = 600
 """How much of the history is written at once, if no more is due."""

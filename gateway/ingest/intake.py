@@ -113,6 +113,7 @@ class Intake:
         What was counted since *unfinished_since* (seconds) is remembered from now on: it will be handed in
         again, however long the gateway was away.
         """
+        await self._database.settle()
         now, horizon = int(self._clock()), self._settings.deduplication_seconds
         async with self._database.read() as connection:
             known = Deduplication(horizon, (await read_folded(connection)).seed)
@@ -159,6 +160,7 @@ class Intake:
     async def _commit(self, deliveries: list[tuple[Sequence[Observation], asyncio.Future[Taken]]]) -> None:
         fresh: dict[int, Observation] = {}
         answers: list[tuple[asyncio.Future[Taken], Taken]] = []
+        self._deduplication.forget(int(self._clock()))
         for observations, done in deliveries:
             before = len(fresh)
             for observation in observations:

@@ -14,7 +14,7 @@ from gateway.alerts.conditions import Conditions
 from gateway.alerts.facts import NotCountable
 from gateway.audit.record import Entry
 from gateway.clock import Clock, to_text
-from gateway.errors import GatewayError, Unavailable
+from gateway.errors import GatewayError, StoreRefused, Unavailable
 from gateway.metrics import UNCOUNTED
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
@@ -50,6 +50,9 @@ class NotCounted:
         self._first_at = self._last_at = 0.0
         self._first_request_id = ""
         self._rung = asyncio.Event()
+        self._taken: NotCountedReport | None = None
+        """What was told in the log and is not on record yet."""
+        self._telling = asyncio.Lock()
 
     def add(self, code: str, request_id: str = "") -> None:
         """Take note of one request; *code* says why it was not counted."""
@@ -65,21 +68,34 @@ class NotCounted:
         """Tell of the first at once, and of what follows once a minute, until the store has it."""
         while True:
             await self._rung.wait()
-            report = self._take()
             async for attempt in stamina.retry_context(
                 Unavailable, attempts=None, timeout=None, wait_max=30.0
             ):
                 with attempt:
-                    await self._record(report)
+                    await self._tell()
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def finish(self) -> None:
         """Tell of what is left, at the end; the log has it even where the store does not take it."""
-        if self._codes:
+        try:
+            await self._tell()  # what is tried again meanwhile, or what there is
+            await self._tell()
+        except GatewayError as error:
+            log.error("not_counted_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - the error says it all
+
+    async def _tell(self) -> None:
+        """Put on record what was taken for it, or else what there is; it is kept while the store is away."""
+        async with self._telling:
+            if self._taken is None and self._codes:
+                self._taken = self._take()
+            if self._taken is None:
+                return
             try:
-                await self._record(self._take())
-            except GatewayError as error:
-                log.error("not_counted_not_recorded", code=error.code, error=error.message)  # noqa: TRY400 - the error says it all
+                await self._record(self._taken)
+            except StoreRefused:  # it would be refused again: what comes next is not to wait for it
+                self._taken = None
+                raise
+            self._taken = None
 
     def _take(self) -> NotCountedReport:
         report = NotCountedReport(

@@ -65,7 +65,7 @@ class Receiver:
 
         Raises `IngestError` where it cannot be read (nothing is counted) and `Unavailable`.
         """
-        return await self.take(await self.read(data))
+        return await self._intake.take([await self.read(data)])
 
     async def read(self, data: bytes) -> Observation:
         """Return one DUIS service request as observed now; raise `IngestError` where it cannot be read."""
@@ -78,12 +78,17 @@ class Receiver:
         except IngestError as error:
             REJECTED.labels(error.code).inc()
             raise
+        self.heard.at = now_ms / 1000
         return Observation(communication, now_ms, now_ms)
 
     async def take(self, observation: Observation) -> Taken:
-        """Count what was read; return after the commit. Raises `Unavailable`: then nothing was counted."""
-        self.heard.at = observation.received_at_ms / 1000
-        return await self._intake.take([observation])
+        """Count what was read, now or long ago; return after the commit.
+
+        It counts when it was read if that is not too late by now: the journal has to say when it came to the count,
+        or a restart would place it elsewhere. Raises `Unavailable`: then nothing was counted.
+        """
+        now_ms = int(self._clock() * 1000)
+        return await self._intake.take([msgspec.structs.replace(observation, received_at_ms=now_ms)])
 
     async def lines(self, data: bytes) -> TakenLines:
         """Count the header lines of an NDJSON body, all in one commit; name the lines that are refused.

@@ -23,6 +23,13 @@ LOCK_MILLISECONDS: Final = 5000
 ANSWER_SECONDS: Final = 10.0
 """How long a PostgreSQL server may take to be reached and to answer: one that hangs holds nobody up for ever."""
 
+IDLE_MILLISECONDS: Final = 60_000
+"""How long PostgreSQL keeps a transaction that writes while nothing happens in it: a machine that vanished within one
+would keep its successor from writing until TCP notices, which may take hours."""
+_BEGIN_WRITING: Final = text(
+    "SELECT pg_advisory_xact_lock(:n), set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
+
 PRAGMAS: Final = (
     f"busy_timeout={LOCK_MILLISECONDS}",
     "journal_mode=WAL",
@@ -73,7 +80,9 @@ class Database:
             connection.info[AFTER_COMMIT] = news
             async with connection.begin():
                 if not self._sqlite:
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITER_LOCK})
+                    await connection.execute(
+                        _BEGIN_WRITING, {"n": WRITER_LOCK, "idle": str(IDLE_MILLISECONDS)}
+                    )
                 yield connection
             for tell in news:
                 tell()
@@ -87,6 +96,15 @@ class Database:
                 await connection.execution_options(**options)
             async with connection.begin():
                 yield connection
+
+    async def settle(self) -> None:
+        """Return once nothing is under way that another process began to write; raise `Unavailable` as `write` does.
+
+        PostgreSQL goes on with the last commit of a process that was killed; with SQLite it dies with it.
+        """
+        if not self._sqlite:
+            async with self.write():
+                pass
 
     async def close(self) -> None:
         """Close all connections."""

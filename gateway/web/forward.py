@@ -28,6 +28,12 @@ ADAPTORS: Final = web.ResponseKey("adaptors", frozenset[str])
 LINGER_SECONDS: Final = 10.0
 """How long the rest of a body is waited for when the adaptor answered, or failed, before it had come."""
 
+PART: Final = "adaptor"
+"""The part of `/readyz` that says whether the last connection to the adaptor could be opened."""
+
+NO_CONNECTION: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""What is raised where none can be opened; what happens on one says nothing of the adaptor's address."""
+
 BROKEN: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What a body raises whose sender is gone or writes no HTTP."""
 
@@ -160,14 +166,19 @@ async def _pass_on(
     request: web.Request, adaptor: Adaptor, target: str, body: Body
 ) -> tuple[str, web.StreamResponse]:
     """Return what became of the request, and the answer: the adaptor's, sent already, or a problem."""
+    health = request.app[SERVICES].health
     try:
         headers = end_to_end(request.headers)
         async with AsyncExitStack() as stack:
             async with body.patience(adaptor.seconds):
                 passed = body if request.body_exists else None
                 answer = await stack.enter_async_context(adaptor.post(target, headers, passed))
+            health.report(PART, works=True, needed=False)
             return await _answer(request, answer)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        if isinstance(error, NO_CONNECTION):
+            detail = f"the DCC adaptor cannot be reached: {str(error) or type(error).__name__}"
+            health.report(PART, works=False, detail=detail, needed=False)
         if not body.broken:
             log.warning("adaptor_failed", error=str(error) or type(error).__name__)
         return _failed(error)

@@ -153,6 +153,14 @@ def test_an_adaptor_that_answers_before_the_body_came_is_passed_back(
         wait_counted(daemon, identity)
 
 
+def shown_adaptor(daemon: Daemon) -> str:
+    """Return what `/readyz` says of the adaptor; the gateway is ready without it."""
+    answer = daemon.stranger().get("/readyz")
+    (part,) = [part for part in answer.json["parts"] if part["part"] == "adaptor"]
+    assert (answer.status, part["needed"], part["works"]) == (200, False, not part["detail"])
+    return str(part["detail"])
+
+
 def test_an_adaptor_that_is_down_is_502_counted_and_recovers(tmp_path: Path) -> None:
     with running_adaptor() as first:
         port = urlsplit(first.url).port or 0
@@ -161,6 +169,7 @@ def test_an_adaptor_that_is_down_is_502_counted_and_recovers(tmp_path: Path) -> 
         identity, body = fresh()
         answer = send(daemon, body)
         assert (answer.status, answer.code) == (502, "adaptor_unreachable")
+        assert "cannot be reached" in shown_adaptor(daemon)
         wait_counted(daemon, identity)
         large = firmware_request(12 * MIB)
         assert send(daemon, large).code == "adaptor_unreachable"
@@ -168,6 +177,7 @@ def test_an_adaptor_that_is_down_is_502_counted_and_recovers(tmp_path: Path) -> 
         with running_adaptor(port) as back:
             assert send(daemon, body).status == 200
             assert back.got[0].body == body
+            assert shown_adaptor(daemon) == ""
         assert daemon.stop() == 0
         assert ids(daemon.journal()).count(identity) == 1
 

@@ -14,7 +14,8 @@ from sqlalchemy import insert
 from gateway.alerts.candidate import Candidates
 from gateway.health import Health
 from gateway.ingest.counting import Counting
-from gateway.ingest.intake import Intake
+from gateway.ingest.intake import Intake, Taken
+from gateway.ingest.receive import Receiver
 from gateway.ingest.recorder import Recorder
 from gateway.settings import Ingest
 from gateway.store.database import Database, inserted_id
@@ -24,9 +25,10 @@ from gateway.store.journal_writer import open_journal_writer
 from gateway.store.schema import adt_files
 from gateway.store.thresholds import insert_thresholds
 from tests.support.databases import opened, store_settings
-from tests.support.duis_messages import request_id
-from tests.support.oracle import MONDAY, Oracle, row
+from tests.support.duis_messages import request_id, service_request
+from tests.support.oracle import MONDAY, USER, Oracle, row
 from tests.support.traffic import communication
+from thresholds.catalogue import load_catalogue
 
 START = MONDAY + 3600
 PERIOD, WARNING, QUARANTINE = 60, 3, 6
@@ -117,3 +119,28 @@ async def test_the_whole_way_counts_and_breaches_like_the_definition(
 def observation(number: int, observed_at: int, received_at: int) -> Observation:
     sent = msgspec.structs.replace(communication(), request_id=request_id(number), counter=number)
     return Observation(sent, observed_at * 1000, received_at * 1000)
+
+
+@pytest.mark.parametrize(("wait", "counted"), [(0, 1), (200, 0), (1000, 1)])
+async def test_what_waited_for_the_store_counts_after_a_restart_where_it_counted_before(
+    tmp_path: Path, wait: int, counted: int
+) -> None:
+    """A file of the drop folder and a request that was passed on are read once and handed in until they are taken."""
+    async with running(tmp_path) as gateway:
+        receiver = Receiver(gateway.intake, load_catalogue().classify, gateway._clock)
+        read = await receiver.read(service_request(request_id(1, USER), 1, "4.1", "4.1.1"))
+        gateway.now += wait
+        await gateway.counting.tick()
+        assert await receiver.take(read) == Taken(1, 0)
+        gateway.now += 1
+        other = service_request(
+            request_id(2), 1, "4.1", "4.1.1"
+        )  # the newest group is counted anew at a start
+        assert await receiver.request(other) == Taken(1, 0)
+        await gateway.intake.ask()
+        await gateway.counting.tick()
+        before = [rate.count for rate in gateway.counting.rates()]
+        again = Gateway(gateway.database)
+        again.now = gateway.now
+        await again.counting.recover()
+        assert [rate.count for rate in again.counting.rates()] == before == [counted]

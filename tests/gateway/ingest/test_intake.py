@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import insert
 
 from gateway.alerts.candidate import Candidates
 from gateway.errors import Unavailable
@@ -17,10 +18,13 @@ from gateway.ingest.recorder import Recorder
 from gateway.settings import Ingest, Settings
 from gateway.store.database import open_database
 from gateway.store.digests import Digest, add_digest, keep_history_until
-from gateway.store.journal import Observation
+from gateway.store.journal import Observation, encode_group
 from gateway.store.journal_writer import open_journal_writer
 from gateway.store.migrate import migrate
+from gateway.store.schema import journal as journal_table
+from tests.support.databases import opened, store_settings
 from tests.support.duis_messages import request_id
+from tests.support.postgres import PostgresServer
 from tests.support.traffic import communication
 
 START = 1_800_000_000
@@ -63,6 +67,18 @@ async def test_what_a_crash_left_unfinished_is_known_however_long_the_gateway_wa
         assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
 
 
+@pytest.mark.parametrize(("pause", "accepted"), [(HORIZON - 1, 0), (2 * HORIZON, 1), (100 * HORIZON, 1)])
+async def test_what_comes_again_after_the_horizon_counts_though_nothing_came_meanwhile(
+    tmp_path: Path, pause: int, accepted: int
+) -> None:
+    """A repeat does not make a communication known for longer, and a quiet night does not either."""
+    async with running(tmp_path, START, float("inf")) as intake:
+        assert await intake.take([observation(1, START)]) == Taken(1, 0)
+        later = START + pause
+        intake._clock = lambda: later
+        assert await intake.take([observation(1, later)]) == Taken(accepted, 1 - accepted)
+
+
 async def test_a_start_does_not_read_what_is_kept_only_to_know_what_left(tmp_path: Path) -> None:
     """Digests are kept for `dcc.sent_seconds`; those beyond horizon and windows would cost memory and time."""
     async with running(tmp_path, START, float("inf")) as intake:
@@ -76,6 +92,34 @@ async def test_a_start_does_not_read_what_is_kept_only_to_know_what_left(tmp_pat
     await database.close()
     async with running(tmp_path, START + 1, float("inf")) as intake:
         assert await intake.take([observation(1, START), observation(2, START + 1)]) == Taken(1, 1)
+
+
+async def test_a_start_waits_for_the_last_commit_of_a_process_that_was_killed(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """PostgreSQL goes on with it though nobody hears its answer; the sender comes again, and it counts once."""
+    url = postgres_server.create("killed")
+    async with (
+        opened(store_settings(tmp_path, url=url)) as killed,
+        opened(store_settings(tmp_path, url=url)) as ours,
+    ):
+        counting = Counting(
+            ours, Recorder(ours, Candidates("test", (), lambda: None), str), Health(), lambda: START
+        )
+        journal = open_journal_writer(ours)
+        intake = Intake(ours, journal, counting, Ingest(), lambda: START)
+        async with asyncio.TaskGroup() as group:
+            async with killed.write() as connection:
+                values = {"received_at": START, "communications": 1}
+                content = encode_group([observation(1, START)])
+                await connection.execute(insert(journal_table).values(values | {"content": content}))
+                starting = group.create_task(intake.recover())
+                await asyncio.wait({starting}, timeout=1)
+            await starting
+            work = group.create_task(intake.run())
+            assert await intake.take([observation(1, START)]) == Taken(0, 1)
+            work.cancel()
+    postgres_server.drop("killed")
 
 
 async def _refused(intake: Intake, sent: Observation) -> Unavailable:

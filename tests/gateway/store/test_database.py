@@ -244,6 +244,28 @@ async def test_a_server_that_dies_inside_a_transaction_leaves_nothing(
         assert await counts(database) == (0, 0)
 
 
+async def test_who_vanished_within_a_transaction_keeps_nobody_from_writing(
+    tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.database.IDLE_MILLISECONDS", 500)
+    url = postgres_server.create("vanished")
+    settings = store_settings(tmp_path, url=url)
+    async with opened(settings) as vanished, opened(settings) as successor:
+        settled: list[int] = []
+
+        async def vanish() -> None:
+            async with vanished.write() as connection:
+                await record_person(connection, "ann")
+                await successor.settle()
+                settled.append(1)
+
+        with pytest.raises(Unavailable):
+            await vanish()
+        assert settled == [1]
+        assert await counts(successor) == (0, 0)
+    postgres_server.drop("vanished")
+
+
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     settings = store_settings(tmp_path)
     settings.data_directory.mkdir()
