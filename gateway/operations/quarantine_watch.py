@@ -8,7 +8,7 @@ import structlog
 
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.facts import DccQuarantine, decode_facts, kind_of
+from gateway.alerts.facts import DccQuarantine, kind_of, known_facts
 from gateway.clock import Clock, to_text
 from gateway.errors import GatewayError
 from gateway.ingest.dcc.news import Late, ended_news, overdue_news
@@ -48,7 +48,7 @@ class QuarantineWatch:
         async with self._database.read() as connection:
             waits = await waits_by_subject(connection, int((now - self._wait_seconds) * 1000))
             found = await open_with_subject(connection)
-        is_open = {each.subject_key or "": decode_facts(each.detail) for each in found if each.kind == KIND}
+        is_open = {each.subject_key or "": known_facts(each.detail) for each in found if each.kind == KIND}
         changed = False
         for subject, facts in is_open.items():
             if not isinstance(facts, DccQuarantine):
@@ -74,7 +74,7 @@ class QuarantineWatch:
         """Add it to the incident that is open; where a person has closed it not knowing that, to another one."""
         async with self._database.read() as connection:
             newest = await of_subject(connection, KIND, subject, 1)
-        facts = decode_facts(newest[0].detail) if newest else None
+        facts = known_facts(newest[0].detail) if newest else None
         if not isinstance(facts, DccQuarantine):
             return False
         begins, known = not newest[0].is_open, _overdue_of(facts)

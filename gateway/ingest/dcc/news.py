@@ -89,11 +89,16 @@ def _what(facts: DccQuarantine) -> str:
     return facts.detail.partition("; ")[0]
 
 
-def unknown_news(user: str, request_ids: Sequence[str], since: int, now: float, *, foreign: bool) -> News:
-    """Return the news of requests that are held and that we did not see leave since second *since*."""
+def unknown_news(
+    user: str, named: Sequence[str], count: int, since: int, now: float, *, foreign: bool
+) -> News:
+    """Return the news of *count* requests that are held and that we did not see leave since second *since*.
+
+    *named* begins with those that were named before: the first of all are.
+    """
     who = "a User ID that is none of ours" if foreign else "we did not see them leave"
     figures: dict[str, int | str] = {
-        "request_ids": ", ".join(request_ids[:NAMED]),
+        "request_ids": ", ".join(list(dict.fromkeys(named))[:NAMED]),
         "known_since": to_text(since),
     }
     return News(
@@ -103,7 +108,7 @@ def unknown_news(user: str, request_ids: Sequence[str], since: int, now: float, 
         now,
         until=now,
         figures=figures,
-        more={"requests": len(request_ids)},
+        more={"requests": count},
         user_id=user,
         level=Level.QUARANTINE,
     )

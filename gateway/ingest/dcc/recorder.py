@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.facts import DccQuarantine, decode_facts, kind_of
+from gateway.alerts.facts import DccQuarantine, UnknownRequest, kind_of, known_facts
 from gateway.clock import Clock
 from gateway.ingest.dcc.answers import RecentAnswers
 from gateway.ingest.dcc.checked import Checked
@@ -166,7 +166,9 @@ class DccRecorder:
         for user in sorted({each.held.user_id for each in unknown}):
             ids = [each.held.request_id for each in unknown if each.held.user_id == user]
             foreign = bool(ours) and user not in ours
-            await self._conditions.put(connection, unknown_news(user, ids, since, now, foreign=foreign))
+            named = [*await _named(connection, user), *ids]
+            news = unknown_news(user, named, len(ids), since, now, foreign=foreign)
+            await self._conditions.put(connection, news)
 
     async def _bounded(
         self, connection: AsyncConnection, events: dict[tuple[str, str], list[Fresh]]
@@ -190,8 +192,16 @@ class DccRecorder:
 async def _goes_on(connection: AsyncConnection, news: News) -> bool:
     """Tell whether the incident is open and what it is about has not ended; otherwise it begins anew."""
     found = await find_open(connection, news.key.kind, news.key.subject)
-    facts = decode_facts(found.detail) if found else None
+    facts = known_facts(found.detail) if found else None
     return isinstance(facts, DccQuarantine) and facts.until is None
+
+
+async def _named(connection: AsyncConnection, user: str) -> list[str]:
+    """Return the RequestIDs that the open incident of requests which *user* did not send names already."""
+    found = await find_open(connection, kind_of(UnknownRequest), user)
+    facts = known_facts(found.detail) if found else None
+    names = str(facts.figures.get("request_ids", "")) if isinstance(facts, UnknownRequest) else ""
+    return names.split(", ") if names else []
 
 
 def _doubted(known: Mapping[str, KnownAlert], checked: Checked) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.facts import DccQuarantine, UnknownRequest, decode_facts, kind_of
+from gateway.alerts.facts import DccQuarantine, UnknownRequest, kind_of, known_facts
 from gateway.audit.record import Entry
 from gateway.clock import Clock
 from gateway.ingest.dcc.matching import Match, Matched, match
@@ -100,7 +100,7 @@ class SeenLater:
         await append_record(connection, Entry("system", "dcc.seen_later", SUBJECT, detail), now)
         for user, count in sorted(Counter(row.user_id for row, _ in found).items()):
             incident = await find_open(connection, kind_of(UnknownRequest), user)
-            facts = decode_facts(incident.detail) if incident else None
+            facts = known_facts(incident.detail) if incident else None
             if isinstance(facts, UnknownRequest):
                 unseen = [row.request_id for row in left if row.user_id == user]
                 which = "some of them were" if unseen else "each of them was"
@@ -111,7 +111,7 @@ class SeenLater:
                 await self._conditions.put(connection, news)
         for number in sorted({row.incident_id for row, _ in found if row.incident_id}):
             incident = await get_incident(connection, number)
-            facts = decode_facts(incident.detail)
+            facts = known_facts(incident.detail)
             if isinstance(facts, DccQuarantine) and incident.is_open:
                 moved = Counter(str(seen.matched) for row, seen in found if row.incident_id == number)
                 more = dict(moved) | {str(Matched.UNKNOWN): -moved.total()}

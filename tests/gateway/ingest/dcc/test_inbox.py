@@ -133,6 +133,9 @@ async def test_a_request_that_we_did_not_see_leave_is_an_incident_of_its_own(inb
     ((incident, facts),) = await inbox.incidents("unknown_request")
     assert (incident.level, incident.user_id) == ("quarantine", USER_ID)
     assert facts.figures["requests"] == 2
+    assert facts.figures["request_ids"] == f"{request_id(666)}, {request_id(667)}", (
+        "of both, though told apart"
+    )
     assert facts.until is not None
     assert [row.matched for row in await inbox.rows()] == ["unknown", "unknown"]
 
