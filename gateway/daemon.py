@@ -8,11 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
+from gateway import tasks
 from gateway.clock import SteadyClock
 from gateway.errors import Conflict
 from gateway.operations.durable import log_durable
@@ -22,6 +24,7 @@ from gateway.parts import Announce, open_parts
 from gateway.settings import Settings
 from gateway.store.database import open_database
 from gateway.store.migrate import migrate
+from gateway.store.sole import Sole
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a busy thread may keep Python's lock from another (Python's default is 5 ms): each commit of the
@@ -57,10 +60,20 @@ async def _serve(
         stack.push_async_callback(database.close)
         reload = Reload(settings, reread, rules, database, clock)
         loop.add_signal_handler(signal.SIGHUP, reload.ring)
+        sole = Sole(database)
+        stack.push_async_callback(sole.close)
+        await sole.take()
         await migrate(database)
         parts = await stack.enter_async_context(open_parts(settings, database, rules, clock))
         await parts.recover()
-        await parts.run(stop, announce, reload)
+        async with asyncio.TaskGroup() as group:
+            watch = partial(sole.watch, parts.health)
+            watching = (
+                [tasks.start(group, "alone", tasks.supervise("alone", watch))] if sole.is_needed else []
+            )
+            await parts.run(stop, announce, reload)
+            for task in watching:
+                task.cancel()
         await log_durable(database)
 
 
