@@ -1,5 +1,6 @@
 """What can be wrong besides a count, produced for real: each is one open candidate incident, also across SIGKILL."""
 
+import itertools
 import json
 import threading
 import time
@@ -57,15 +58,22 @@ def alerts(daemon: Daemon, incident: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_silent_source_is_one_incident_across_a_kill(tmp_path: Path) -> None:
-    with Daemon(tmp_path, token=False, silence={"http_seconds": 2}) as daemon:
+    with Daemon(tmp_path, token=False, silence={"http_seconds": 3}) as daemon:
+        numbers = itertools.count(1)
+
+        def speaks() -> Any:
+            assert send(daemon, next(numbers)).status == 202
+            return [
+                found for found in of_kind(daemon, "source_silent") if found["detail"]["until"] is not None
+            ]
+
         began = wait_known(daemon, "source_silent", subject="http")
         assert daemon.metric("incidents_open", "source_silent") == 1
         daemon.kill()
         daemon.start()
         assert wait_known(daemon, "source_silent") == began
-        assert send(daemon, 1).status == 202
-        ended = wait_known(daemon, "source_silent", lasts=False, occurrences=1)
-        assert ended["id"] == began["id"]
+        (ended,) = wait_for("it to speak", speaks)
+        assert (ended["id"], ended["detail"]["occurrences"]) == (began["id"], 1)
         assert time.time() - daemon.metric("last_communication_timestamp_seconds", "http") < 60
         wait_known(daemon, "source_silent", occurrences=2)
         wait_for("the alerts", lambda: len(alerts(daemon, began)) == 2)
