@@ -40,6 +40,8 @@ class EvidenceTime(msgspec.Struct, frozen=True):
     """What else was unusual is looked for from here, a whole minute."""
     beside_until: int
     """The first second after that, a whole minute."""
+    as_of: int
+    """When it was looked: a minute that is not over is counted until then."""
 
 
 def key_of(facts: Facts | None) -> ThresholdKey | None:
@@ -73,6 +75,7 @@ def evidence_time(
         is_cut=until > since + WHOLE,
         beside_since=max(0, _floor(began - beside)),
         beside_until=beside_until,
+        as_of=now,
     )
 
 

@@ -46,6 +46,8 @@ class ShownCounts(msgspec.Struct, frozen=True, rename={"since": "from", "until":
     step: int
     is_cut: bool
     """Whether the incident lasted longer than this."""
+    as_of: Instant
+    """When it was looked: a minute that is not over is counted until then."""
     known_since: Instant
     """Before this nothing was counted, or it is kept no longer."""
     counts: list[int]
@@ -164,6 +166,7 @@ def _counts(found: Evidence) -> ShownCounts:
         until=format_instant(time.until),
         step=MINUTE,
         is_cut=time.is_cut,
+        as_of=format_instant(time.as_of),
         known_since=format_instant(counts.known_since),
         counts=[point.highest for point in counts.points],
         arrivals=[point.arrivals for point in counts.points],

@@ -71,6 +71,7 @@ def test_the_counts_around_it_are_those_of_the_window(breached: Daemon) -> None:
     counts = evidence(breached, number)["counts"]
     (rate,) = breached.rates()
     assert counts["counts"][-1] == rate["count"] == SENT
+    assert counts["from"] < counts["as_of"] <= counts["to"], "the last minute is counted until now"
     assert sum(counts["arrivals"]) == SENT
     assert counts["levels"][-1]["quarantine"] == 4
     rows = table(breached, number, "counts")
