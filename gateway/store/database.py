@@ -21,7 +21,10 @@ LOCK_MILLISECONDS: Final = 5000
 """How long a transaction waits for the lock of another process."""
 
 ANSWER_SECONDS: Final = 10.0
-"""How long a PostgreSQL server may take to be reached and to answer: one that hangs holds nobody up for ever."""
+"""How long a PostgreSQL server may take to answer: one that hangs holds nobody up for ever."""
+REACH_SECONDS: Final = 5.0
+"""How long it may take to be reached. Who waits for one that hangs may wait for both: first for an answer over a
+connection that is there, then for a new one."""
 
 IDLE_MILLISECONDS: Final = 60_000
 """How long PostgreSQL keeps a transaction that writes while nothing happens in it: a machine that vanished within one
@@ -172,7 +175,7 @@ def open_store(store_url: str, password_file: Path | None) -> Database:
             hide_parameters=True,
             connect_args={
                 "server_settings": session,
-                "timeout": ANSWER_SECONDS,
+                "timeout": REACH_SECONDS,
                 "command_timeout": ANSWER_SECONDS,
             },
         )

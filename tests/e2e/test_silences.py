@@ -52,6 +52,8 @@ def test_planned_work_is_muted_shown_and_told_when_it_is_over(own_daemon: Daemon
     ended = daemon.as_("ana").cli("silences", "end", str(silence["id"]), "--reason", "done")
     assert ended.returncode == 0, ended.stderr
     wait_for("the alert", lambda: alerts(daemon))
+    # Until it is on record as sent, a stop has it sent again, under the same id.
+    wait_for("it to be on record", lambda: daemon.metric("alerts_waiting", "file") == 0)
     daemon.restart()
     time.sleep(1.5)
     (alert,) = alerts(daemon)

@@ -1,5 +1,6 @@
 """A PostgreSQL server of the test run's own, reached by a Unix socket alone."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -70,12 +71,14 @@ class PostgresServer:
         server = psutil.Process(self._process.pid)
         processes = [server, *server.children(recursive=True)]
         for process in processes:
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a session may have ended meanwhile
+                process.suspend()
         try:
             yield
         finally:
             for process in processes:
-                process.resume()
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def initialise(self) -> None:
         """Make the files of a new server."""
