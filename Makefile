@@ -12,7 +12,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	@.ci/packages test
 	@$(BIN)/python -m compileall -q gateway hsm thresholds # not by each of the daemons that tests start
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # What the tests reach, branch by branch; it takes a quarter longer.
 coverage: $(STAMP)

@@ -31,9 +31,7 @@ def has_count(viewer: Viewer, key: tuple[str, str], count: int) -> bool:
 
 
 def many_periods() -> list[list[str]]:
-    start = row(100_000, 200_000)[6]  # one moment for all
-    periods = (f"PT{minutes}M" for minutes in range(1, PERIODS + 1))
-    return [[*row(100_000, 200_000, period=period)[:6], start, ""] for period in periods]
+    return [row(100_000, 200_000, period=f"PT{minutes}M") for minutes in range(1, PERIODS + 1)]
 
 
 def test_a_viewer_follows_a_count_from_the_file_to_the_breach_and_its_end(own_daemon: Daemon) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 import psutil
@@ -25,6 +25,8 @@ from tests.support.softhsm import make_token
 from tests.support.with_people import SUPPLIER, add_people, people_folder, write_settings
 
 Row = Sequence[str]
+SAME_SECONDS: Final = 0.1
+"""Rows that are made within that time of each other are of one file."""
 Metrics = dict[tuple[str, frozenset[str]], float]
 
 _decode_journal = msgspec.msgpack.Decoder(list[Observation]).decode
@@ -262,6 +264,21 @@ class Daemon:
         return self.as_("adam").cli("audit", "verify", *arguments)
 
 
+class _Burst:
+    """Rows that are made one after another: a file of them begins at one second."""
+
+    second = 0
+    last = 0.0
+
+
+def _moment() -> int:
+    now = time.time()
+    if not 0 <= now - _Burst.last < SAME_SECONDS or now - _Burst.second > 2:
+        _Burst.second = int(now)
+    _Burst.last = now
+    return _Burst.second
+
+
 def row(
     warning: int,
     quarantine: int,
@@ -274,7 +291,7 @@ def row(
     end: float | None = None,
 ) -> list[str]:
     """Return a row of an ADT file; *start* and *end* are seconds from now."""
-    now = int(time.time())
+    now = _moment()
     times = ["" if moment is None else to_text(now + moment).replace(".000", "") for moment in (start, end)]
     return [user, communication, service, period, str(warning), str(quarantine), *times]
 

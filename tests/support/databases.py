@@ -1,8 +1,10 @@
 """Fixtures: an opened and migrated store, on SQLite and on PostgreSQL."""
 
 import asyncio
+import functools
 import itertools
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -39,10 +41,10 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@functools.cache
+def migrated_sqlite() -> Path:
     """Migrate a store of SQLite once; tests take copies of its data directory."""
-    settings = store_settings(tmp_path_factory.mktemp("migrated"))
+    settings = store_settings(Path(tempfile.mkdtemp(prefix="adt-store-")))
     _migrate_once(settings)
     return settings.data_directory
 
@@ -57,8 +59,9 @@ def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.
 
 def _migrate_once(settings: Settings) -> None:
     async def run() -> None:
-        async with opened(settings):
-            pass
+        database = open_database(settings)
+        await migrate(database)
+        await database.close()
 
     with ThreadPoolExecutor(1) as thread:  # a test's loop may run in this one
         thread.submit(lambda: asyncio.run(run())).result()
@@ -69,10 +72,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
     """Make a store of each kind: a migrated one where the test has it opened, else an empty one."""
     migrated = "database" in request.fixturenames
     if request.param == "sqlite":
-        settings = store_settings(tmp_path)
-        if migrated:
-            shutil.copytree(request.getfixturevalue("migrated_sqlite"), settings.data_directory)
-        yield Backend("sqlite", settings)
+        yield Backend("sqlite", store_settings(tmp_path))
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     name = f"gateway_{next(_numbers)}"
@@ -89,7 +89,9 @@ def store_settings(folder: Path, **store: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open and migrate a store; close it whatever happens."""
+    """Open and migrate a store; close it whatever happens. A new one of SQLite is a copy of a migrated one."""
+    if "url" not in settings.store.model_fields_set and not settings.data_directory.exists():
+        shutil.copytree(migrated_sqlite(), settings.data_directory)
     database = open_database(settings)
     try:
         await migrate(database)
@@ -106,9 +108,7 @@ async def database(backend: Backend) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture
-async def sqlite(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[Database]:
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """Open a migrated SQLite store, for rules in which the kind of store has no part."""
-    settings = store_settings(tmp_path)
-    shutil.copytree(migrated_sqlite, settings.data_directory)
-    async with opened(settings) as database:
+    async with opened(store_settings(tmp_path)) as database:
         yield database
