@@ -73,10 +73,10 @@ class Delivery:
     async def ask(self, person: Person, file_id: int) -> StoredFile:
         """Deliver a file because *person* asks for it, again where it was delivered before."""
         person.require(Action.DELIVER_FILE)
-        return await self.deliver(file_id, person.name)
+        return await self.deliver(file_id, person.name, again=True)
 
-    async def deliver(self, file_id: int, actor: str = "system") -> StoredFile:
-        """Hand the three files over, then record it.
+    async def deliver(self, file_id: int, actor: str = "system", *, again: bool = False) -> StoredFile:
+        """Hand the three files over, then record it; what was delivered meanwhile only where a person asks *again*.
 
         Raises `Unavailable` where that cannot be done now, `Conflict` where another file is there or people hand
         files over, and `GatewayError` `stored_bytes_changed` where the store no longer has what was submitted:
@@ -84,6 +84,8 @@ class Delivery:
         """
         async with self._delivering:
             file, parts = await self._parts(file_id)
+            if file.state is FileState.DELIVERED and not again:
+                return file  # the approval and the background may both have come for it
             if self._way is None:
                 msg = f"{file.called} is handed over by a person here: nothing was sent"
                 raise Conflict("delivery_by_hand", msg, "Download its files, hand them over and confirm it.")

@@ -1,5 +1,6 @@
 """What is delivered is what was submitted, and it is on disk with its name before it is on record."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -7,12 +8,16 @@ import pytest
 import structlog
 from sqlalchemy import update
 
+from gateway.access import Role
 from gateway.delivery.folder import FolderWay
 from gateway.errors import GatewayError
+from gateway.live import Live
 from gateway.operations.delivery import Delivery
 from gateway.store.adt_files import FileState, StoredFile, get_file
+from gateway.store.audit_log import read_records
 from gateway.store.database import Database
 from gateway.store.schema import adt_files
+from tests.support.incident_work import person
 from tests.support.rows import submitted
 from tests.support.synced import watched_fsync
 
@@ -43,6 +48,22 @@ async def test_the_three_files_are_written(sqlite: Database, tmp_path: Path) -> 
         f"{file.name}.p7s": b"signature",
         f"{file.name}.receipt.json": b"receipt",
     }
+
+
+async def test_what_the_approval_and_the_background_come_for_at_once_is_delivered_once(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    """One record and one event; a person who asks has it delivered again."""
+    file, live = await signed(sqlite), Live()
+    told: list[object] = []
+    live.tell = told.append  # type: ignore[method-assign]
+    delivery = Delivery(sqlite, FolderWay(tmp_path / "out"), lambda: 1000.0, live)
+    both = await asyncio.gather(delivery.deliver(file.id), delivery.deliver(file.id))
+    assert {each.state for each in both} == {FileState.DELIVERED}
+    (record,) = await read_records(sqlite)
+    assert (b'"adt_file.delivered"' in record.body, len(told)) == (True, 1)
+    await delivery.ask(person("olga", Role.OPERATOR), file.id)
+    assert len(told) == 2
 
 
 async def test_bytes_that_somebody_changed_in_the_store_are_not_delivered(
