@@ -76,6 +76,12 @@ class Episodes:
         """Return when the episode that opened at that second ended; None where it is open or forgotten."""
         return next((past.ended for past in self._past if past.opened == opened), None)
 
+    def known(self, second: int) -> Episode | None:
+        """Return the episode that covers *second*, if it is not forgotten."""
+        if self.current and self.current.covers(second):
+            return self.current
+        return next((episode for episode in self._past if episode.covers(second)), None)
+
     def pass_time(self, second: int, until: int, count: int, threshold: Threshold | None) -> Episode | None:
         """Take in a count that held from *second* to before *until*; return the episode if it ended."""
         episode = self.current
@@ -108,7 +114,7 @@ class Episodes:
         for second, total, threshold in points:
             limit = limit_of(threshold, self.level)
             below = is_below(total, limit)
-            known = self._known(second)
+            known = self.known(second)
             if known:
                 fresh = None
                 known.take_back(second, below=below)
@@ -124,11 +130,6 @@ class Episodes:
             self.current = fresh
             found.append(fresh)
         return found
-
-    def _known(self, second: int) -> Episode | None:
-        if self.current and self.current.covers(second):
-            return self.current
-        return next((episode for episode in self._past if episode.covers(second)), None)
 
     def _remember(self, episode: Episode) -> None:
         horizon = (episode.ended or 0) - LATENESS

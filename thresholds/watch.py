@@ -181,22 +181,26 @@ class Watch:
 
     def _revisit(self, points: list[Point], now: int) -> list[Change]:
         """Open what the counts at *points* call for; a quarantine episode takes over the warning."""
-        standing = self._warning.current
         quarantines = self._quarantine.revisit(points, now)
+        taken_over = [self._take_over(episode) for episode in quarantines]
         warnings = self._warning.revisit(points, now)
         if quarantines or warnings:
             self._settled = now
         changes: list[Change] = []
-        for episode in quarantines:
-            taken_over = None
-            if standing and not standing.quiet:
-                standing.quiet = True
-                taken_over = self._name(self._warning, standing)
-            changes += self._open(self._quarantine, episode, points, taken_over)
+        for episode, warning in zip(quarantines, taken_over, strict=True):
+            changes += self._open(self._quarantine, episode, points, warning)
         for episode in warnings:
             episode.quiet = bool(quarantines) or self._quarantine.current is not None
             changes += self._open(self._warning, episode, points, None)
         return changes
+
+    def _take_over(self, quarantine: Episode) -> EpisodeId | None:
+        """Silence the warning that stands, or that stood when a quarantine found late began; return it."""
+        warning = self._warning.current or self._warning.known(quarantine.opened)
+        if warning is None or warning.quiet:
+            return None
+        warning.quiet = True
+        return self._name(self._warning, warning)
 
     def _open(
         self, level: Episodes, episode: Episode, points: list[Point], supersedes: EpisodeId | None

@@ -22,6 +22,7 @@ from gateway.store.episodes import (
     find_episode,
     keep_open,
     open_episode,
+    silence_episode,
 )
 from gateway.store.forecasts import find_forecast
 from gateway.store.incidents import StoredIncident, get_incident
@@ -95,6 +96,8 @@ class Recorder:
         candidate = Candidate(facts, title, breach.opened, breach.threshold.user_id, follows=follows)
         incident_id = await self._candidates.open(connection, candidate, now)
         await open_episode(connection, breach.episode, incident_id)
+        if breach.supersedes:
+            await silence_episode(connection, breach.supersedes)
         if superseded and superseded.is_open:
             await self._supersede(connection, superseded, incident_id, now)
 

@@ -67,6 +67,11 @@ async def keep_open(connection: AsyncConnection, now_open: Sequence[OpenEpisode]
         await connection.execute(update(episodes).where(_is(episode.episode)).values(state))
 
 
+async def silence_episode(connection: AsyncConnection, episode: EpisodeId) -> None:
+    """Keep that a quarantine episode took a warning over, which may have ended before."""
+    await connection.execute(update(episodes).where(_is(episode)).values(quiet=True))
+
+
 async def close_quiet(connection: AsyncConnection, now_open: Sequence[OpenEpisode], ended: int) -> None:
     """Keep that the quiet episodes which are no longer open have ended: nothing else reports it."""
     is_open = {state.episode for state in now_open}

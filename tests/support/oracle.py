@@ -113,14 +113,16 @@ class Oracle:
 
     def look(self, since: int) -> None:
         """Open what is above a level between *since* and now and not known yet."""
-        standing = self.open(Level.WARNING)
+        standing, known = self.open(Level.WARNING), self.episodes[Level.WARNING]
         quarantines = self.found(Level.QUARANTINE, since)
         warnings = self.found(Level.WARNING, since)
         self.episodes[Level.QUARANTINE] += quarantines
         for episode in quarantines:
-            taken = standing["opened"] if standing and not standing["quiet"] else None
-            if standing:
-                standing["quiet"] = 1
+            stood = [e for e in known if covers(e, episode["opened"] or 0)]
+            warning = next(iter([standing] if standing else stood), None)
+            taken = warning["opened"] if warning and not warning["quiet"] else None
+            if warning:
+                warning["quiet"] = 1
             self.report(Level.QUARANTINE, episode, taken)
         for episode in warnings:
             episode["quiet"] = int(bool(quarantines) or self.open(Level.QUARANTINE) is not None)

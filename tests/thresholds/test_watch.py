@@ -122,6 +122,14 @@ def test_quarantine_supersedes_the_warning_which_then_ends_in_silence() -> None:
     assert [report(c) for c in ends] == [("ended", Q, MONDAY, MONDAY + 66)]
 
 
+def test_a_quarantine_found_late_supersedes_the_warning_that_has_ended_since() -> None:
+    monitor = Monitor([row(60, 2, 4)], MONDAY)
+    (warning,) = opened(send(monitor, MONDAY, 3))
+    monitor.advance(MONDAY + 100)
+    late = opened(send(monitor, MONDAY + 100, 2, late=60))
+    assert [(b.level, b.opened, b.supersedes) for b in late] == [(Q, MONDAY + 40, warning.episode)]
+
+
 def test_a_quarantine_that_comes_again_supersedes_no_warning_twice() -> None:
     """The first fall is to three of four: below quarantine for long, still above the warning."""
     monitor = Monitor([row(60, 2, 4)], MONDAY)

@@ -112,8 +112,12 @@ async def test_the_whole_way_counts_and_breaches_like_the_definition(
         oracle.advance(gateway.now)
         async with gateway.database.read() as connection:
             incidents = await list_incidents(connection)
-    found = sorted((incident.level, incident.opened_at) for incident in incidents)
-    assert found == sorted((report[1], report[2]) for report in oracle.reports if report[0] == "opened")
+    found = sorted((incident.level, incident.opened_at, incident.is_open) for incident in incidents)
+    reports = [report[1:] for report in oracle.reports if report[0] == "opened"]
+    superseded = {report[-1] for report in reports}
+    assert found == sorted(
+        (level, at, level == "quarantine" or at not in superseded) for level, at, *_ in reports
+    )
 
 
 def observation(number: int, observed_at: int, received_at: int) -> Observation:

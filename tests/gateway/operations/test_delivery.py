@@ -56,7 +56,7 @@ async def test_what_the_approval_and_the_background_come_for_at_once_is_delivere
     """One record and one event; a person who asks has it delivered again."""
     file, live = await signed(sqlite), Live()
     told: list[object] = []
-    live.tell = told.append  # type: ignore[method-assign]
+    live.tell = told.append  # type: ignore[method-assign, assignment]
     delivery = Delivery(sqlite, FolderWay(tmp_path / "out"), lambda: 1000.0, live)
     both = await asyncio.gather(delivery.deliver(file.id), delivery.deliver(file.id))
     assert {each.state for each in both} == {FileState.DELIVERED}
