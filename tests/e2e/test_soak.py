@@ -69,7 +69,7 @@ def kept(daemon: Daemon) -> int:
 
 def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> None:
     total = RATE * SECONDS
-    with Daemon(tmp_path, ingest={"deduplication_seconds": REMEMBERED_SECONDS}) as daemon:
+    with Daemon(tmp_path, environment={}, ingest={"deduplication_seconds": REMEMBERED_SECONDS}) as daemon:
         never = 10 * total
         levels = [
             row(never, never, user=user, communication="ALL", service="*", period="P1D")

@@ -19,8 +19,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from gateway.clock import to_text
 from gateway.store.journal import Observation
+from tests.support import daemon_process
 from tests.support.adt import adt_text
 from tests.support.api import COMMAND, Person, wait_for
+from tests.support.daemon_process import ForkedProcess
 from tests.support.softhsm import make_token
 from tests.support.with_people import SUPPLIER, add_people, people_folder, write_settings
 
@@ -49,10 +51,11 @@ class Daemon:
     ) -> None:
         self.folder = folder
         self.environment = {**os.environ, **(environment or {})}
+        self._fork = environment is None
         self.data = folder / "var"
         self.config = folder / "gateway.toml"
         self.log_file = folder / "log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkedProcess | subprocess.Popen[bytes] | None = None
         self.url = ""
         shutil.copytree(people_folder(), self.data)
         self._access_tokens: dict[str, str] = json.loads((self.data / "access-tokens").read_text())
@@ -116,10 +119,8 @@ class Daemon:
     def launch(self) -> None:
         """Start the process and do not wait."""
         (self.data / "address").unlink(missing_ok=True)
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [COMMAND, "--config", self.config, "serve"], stderr=log, stdout=log, env=self.environment
-            )
+        command: list[str | Path] = [COMMAND, "--config", self.config, "serve"]
+        self.process = daemon_process.start(command, self.environment, self.log_file, fork=self._fork)
 
     def stop(self) -> int:
         """Stop in order; return the exit status."""

@@ -27,7 +27,7 @@ class OddReceiver:
         self.pause = 0.0
         self.close_after: int | None = None
         self.connections = 0
-        self.received = bytearray()
+        self._streams: list[bytearray] = []
         self._server: asyncio.Server | None = None
         self._handlers: set[asyncio.Task[None]] = set()
 
@@ -60,30 +60,27 @@ class OddReceiver:
 
     @property
     def messages(self) -> list[bytes]:
-        """The whole messages that came, on all connections, octet-counted."""
-        stream, found = bytes(self.received), []
-        while (length := stream.partition(b" ")[0]).isdigit():
-            begin = len(length) + 1
-            if len(stream) < begin + int(length):
-                break
-            found.append(stream[begin : begin + int(length)])
-            stream = stream[begin + int(length) :]
-        return found
+        """The whole messages that came, one connection after the other, octet-counted."""
+        return [message for stream in self._streams for message in _messages(bytes(stream))]
+
+    def forget(self) -> None:
+        """Forget what came until now, also what is still to be read of the connections of until now."""
+        self._streams = []
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
         self.connections += 1
-        received = 0
+        stream = bytearray()
+        self._streams.append(stream)
         try:
             if not self.reads:
                 writer.transport.pause_reading()  # type: ignore[attr-defined] # a transport that reads
                 await asyncio.Event().wait()
             while piece := await reader.read(self.piece):
-                received += len(piece)
-                self.received += piece
-                if self.close_after is not None and received >= self.close_after:
+                stream += piece
+                if self.close_after is not None and len(stream) >= self.close_after:
                     break
                 await asyncio.sleep(self.pause)
         except OSError:
@@ -93,3 +90,14 @@ class OddReceiver:
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+def _messages(stream: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    while (length := stream.partition(b" ")[0]).isdigit():
+        begin = len(length) + 1
+        if len(stream) < begin + int(length):
+            break
+        found.append(stream[begin : begin + int(length)])
+        stream = stream[begin + int(length) :]
+    return found

@@ -112,7 +112,7 @@ async def test_a_receiver_that_takes_a_byte_a_second_has_not_taken_them_and_gets
         with pytest.raises(Unavailable, match="within 1 s"):
             await channel.send(LARGE)
         receiver.piece, receiver.pause = 65_536, 0.0
-        receiver.received.clear()
+        receiver.forget()
         await channel.send([encoded(1)])
         await until(lambda: bool(incidents(receiver.messages)))
         assert incidents(receiver.messages) == [1]
@@ -132,7 +132,7 @@ async def test_a_receiver_that_closes_half_way_has_not_taken_the_alerts() -> Non
         with pytest.raises(Unavailable):
             await channel.send(LARGE[:100])
         receiver.close_after = None
-        receiver.received.clear()
+        receiver.forget()
         await channel.send(LARGE[:100])
         await until(lambda: len(receiver.messages) == 100)
         await channel.close()
@@ -180,7 +180,7 @@ async def test_what_is_older_than_that_is_not_sent_again() -> None:
         await channel.send([encoded(2)])
         await receiver.stop()
         await receiver.start()
-        receiver.received.clear()
+        receiver.forget()
         await channel.send([encoded(3)])
         await until(lambda: 3 in incidents(receiver.messages))
         assert incidents(receiver.messages) in ([2, 3], [3])
