@@ -20,7 +20,7 @@ from tests.support.with_people import OTHER_SUPPLIER, SUPPLIER
 
 pytestmark = needs_softhsm
 
-SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "10"))
+SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "20"))
 RATE: Final = int(os.environ.get("SOAK_RATE", "2000"))
 """Requests a second: 129 variants of each of ten User IDs in turn."""
 REMEMBERED_SECONDS: Final = 60

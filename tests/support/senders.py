@@ -78,11 +78,8 @@ class Senders:
 
         return publish
 
-    def insist(self, lines: list[dict[str, Any]], send: Callable[[], Answer], seconds: float = 180.0) -> None:
-        """Send until it was acknowledged, with the same RequestIDs.
-
-        Where starts take long, a daemon that is killed again and again has little time for any one sender.
-        """
+    def insist(self, lines: list[dict[str, Any]], send: Callable[[], Answer], seconds: float = 60.0) -> None:
+        """Send until it was acknowledged, with the same RequestIDs."""
         wait_for("an acknowledgement", lambda: self._sent(send), seconds)
         self.acknowledged += lines
 
