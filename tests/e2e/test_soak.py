@@ -27,6 +27,8 @@ REMEMBERED_SECONDS: Final = 60
 """How long RequestIDs are remembered here: what is remembered grows until then, and no more after it."""
 WARM_SECONDS: Final = JOURNAL_SECONDS
 """From here on memory is to be flat: until then the journal fills, as its rows are pruned at this age."""
+BUSY_SECONDS: Final = 120
+"""How far a short load may fall behind, on a machine that does other work: it says nothing of the rate."""
 LONG: Final = SECONDS >= 2 * WARM_SECONDS
 """Then the rate is to be held and memory to be flat; beside other tests, what else runs decides how long it takes."""
 FLAT: Final = 10.0
@@ -78,7 +80,7 @@ def test_a_load_that_lasts_is_answered_counted_and_forgotten(tmp_path: Path) -> 
         daemon.put_in_force(*levels)
         person = daemon.as_("adaptor")
         command = [sys.executable, "-m", "tests.support.load", f"{daemon.url}/api/v1/service-requests"]
-        command += [str(RATE), str(SECONDS), str(5 if LONG else 2 * SECONDS)]
+        command += [str(RATE), str(SECONDS), str(5 if LONG else BUSY_SECONDS)]
         memory = Memory(daemon)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
             assert sender.stdin is not None

@@ -204,6 +204,7 @@ def test_a_process_killed_while_it_signs(daemon: Daemon) -> None:
 
 
 def test_while_the_module_hangs_requests_are_counted(daemon: Daemon) -> None:
+    daemon.set("token", timeout_seconds=15.0)
     daemon.start()
     daemon.put_in_force(row(2, 5))
     number = daemon.submit(row(100, 200))
