@@ -97,7 +97,8 @@ def check_incidents(run: Run) -> None:
     """Check that each excess is one incident, with the requests in excess, whatever was killed meanwhile."""
     daemon = run.daemon
     expected = expected_incidents(run.pulses)
-    incidents = wait_for("the incidents", lambda: [*daemon.incidents()])
+    wait_for("the incidents", lambda: len(daemon.incidents()) >= expected.total())
+    incidents = daemon.incidents()
     found = Counter(
         (i["detail"]["threshold"]["service"], i["level"], i["detail"]["count"]) for i in incidents
     )

@@ -218,6 +218,7 @@ def test_while_the_module_hangs_requests_are_counted(daemon: Daemon) -> None:
             sent += 1
         assert not approving.done(), "nothing was counted while it hung"
         assert daemon.stranger().get("/readyz").status == 200
+        wait_for("both breaches", lambda: len(daemon.incidents()) == 2)
         assert [incident["level"] for incident in daemon.incidents()] == ["warning", "quarantine"]
         assert len(daemon.journal()) == 50
         assert (approving.result().status, approving.result().code) == (503, "token_timeout")
