@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.access import Person
+from gateway.access import Action, Person
 from gateway.errors import NotPermitted
 from gateway.store.adt_files import StoredFile
 from gateway.store.passkeys import PasskeyRow, note_passkey_use
@@ -48,6 +48,12 @@ async def refusal(
         gone = file.submitted_by if submitter is None else person.name
         msg = f"{gone} is not on record as a person: nobody can say that {person.name} is a second one"
         return NotPermitted("second_person_unsure", msg, "Look at the chain: adt-gateway audit verify")
+    if approver.disabled_at is not None:  # since they asked: this is where the row is written
+        msg = f"{person.name} has no access any more"
+        return NotPermitted("person_disabled", msg, "Ask another person with the role approver.")
+    if not Person(approver.name, frozenset(approver.roles)).may(Action.APPROVE_FILE):
+        msg = f"{person.name} has no role any more that approves files"
+        return NotPermitted("role_missing", msg, "Ask another person with the role approver.")
     if submitter.issuer != approver.issuer:
         msg = (
             f"{file.submitted_by} and {person.name} are not of the same directory, one is a local account: "

@@ -16,10 +16,25 @@ from gateway.web.tls import client_certificate
 LONGEST_HEADER: Final = 200
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
+ASKER: Final = web.RequestKey("asker", Person)
+"""Who sent the head of a request."""
 
 
 async def asker(request: web.Request) -> Person:
     """Return who sends *request*; raise `NotAuthenticated` where nobody known does."""
+    request[ASKER] = person = await _known(request)
+    return person
+
+
+async def still_asks(request: web.Request) -> None:
+    """Raise unless who sent the head of *request* has the same access now: its body may have taken hours."""
+    before = request[ASKER]
+    if await asker(request) != before:
+        msg = f"the roles of {before.name} have changed since this request began"
+        raise NotPermitted("role_missing", msg, "Send it again.")
+
+
+async def _known(request: web.Request) -> Person:
     authenticator = request.app[SERVICES].entrance.authenticator
     header = request.headers.get("Authorization", "")
     if not header:

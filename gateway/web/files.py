@@ -15,7 +15,7 @@ from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.store.deliveries import get_delivery
 from gateway.web.answers import instants, json_answer
-from gateway.web.auth import asker
+from gateway.web.auth import asker, still_asks
 from gateway.web.services import SERVICES, Services
 
 NOTE_BYTES: Final = 4096
@@ -61,8 +61,15 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
+async def asked_body(request: web.Request, limit: int) -> bytes:
+    """Return the body of whom `asker` knew; raise also where they have lost access while it was on its way."""
+    data = await read_body(request, limit)
+    await still_asks(request)
+    return data
+
+
 async def _note(request: web.Request) -> Note:
-    data = await read_body(request, NOTE_BYTES)
+    data = await asked_body(request, NOTE_BYTES)
     try:
         return _decode_note(data or b"{}")
     except msgspec.DecodeError as error:
@@ -96,7 +103,7 @@ async def submit(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     person.require(Action.SUBMIT_FILE)  # before the body is read
     name = request.query.get("name", "")
-    data = await read_body(request, FILE_BYTES)
+    data = await asked_body(request, FILE_BYTES)
     file, check = await services.files.submit(person, name, data)
     return json_answer(shown(file) | {"warnings": check.warnings}, status=201)
 
