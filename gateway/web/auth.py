@@ -39,7 +39,7 @@ async def _known(request: web.Request) -> Person:
     header = request.headers.get("Authorization", "")
     if not header:
         if certificate := client_certificate(request):
-            return await authenticator.machine(certificate)
+            return await authenticator.machine(certificate.digest, certificate.ends_at)
         if has_cookie(request):
             return await _signed_in(request)
     return await authenticator.person(_bearer(header))
@@ -66,7 +66,7 @@ async def sender(request: web.Request) -> Person:
     token, header = request.headers.get(TOKEN_HEADER), request.headers.get("Authorization", "")
     certificate = client_certificate(request)
     if token is None and certificate and not is_our_token(header):
-        return await authenticator.machine(certificate, though_store_away=True)
+        return await authenticator.machine(certificate.digest, certificate.ends_at, though_store_away=True)
     header = header if token is None else f"Bearer {token}"
     return await authenticator.person(_bearer(header), though_store_away=True)
 
