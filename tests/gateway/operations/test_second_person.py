@@ -44,3 +44,18 @@ async def test_who_has_another_role_since_they_asked_approves_nothing(
 
 async def test_who_still_has_the_role_approves(database: Database, file_id: int) -> None:
     assert (await files_of(database).approve(BOB, file_id)).state is FileState.APPROVED
+
+
+async def test_what_is_approved_is_signed_on_request_without_a_passkey(
+    database: Database, file_id: int
+) -> None:
+    """A passkey approves, and there is nothing left to approve: the page offers to sign now, without one."""
+    await files_of(database).approve(BOB, file_id)
+    with_passkeys = files_of(database)
+    with_passkeys.passkey = "required"
+    assert (await with_passkeys.approve(BOB, file_id)).state is FileState.APPROVED
+    await add_person(database, "test", "carol", (Role.APPROVER,), 0)
+    carol = Person("carol", frozenset({Role.APPROVER}))
+    assert (await with_passkeys.approve(carol, file_id)).state is FileState.APPROVED
+    async with database.read() as connection:
+        assert (await get_file(connection, file_id)).approved_by == "bob"
