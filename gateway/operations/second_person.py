@@ -1,6 +1,7 @@
 """Who is a second person for a file, and what a passkey proves of it."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.access import Action, Person
 from gateway.errors import NotPermitted
 from gateway.store.adt_files import StoredFile
+from gateway.store.database import Database
 from gateway.store.passkeys import PasskeyRow, note_passkey_use
-from gateway.store.people import find_person
+from gateway.store.people import find_person, of_another_directory
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -64,6 +66,14 @@ async def refusal(
         msg = "a file is approved with a passkey here, and none was used"
         return NotPermitted("passkey_required", msg, f"Approve it at the console: /files/{file.id}/passkey")
     return None
+
+
+async def strangers_to(database: Database, person: Person, files: Iterable[StoredFile]) -> frozenset[str]:
+    """Return who submitted one of *files* and is not of the directory of *person*."""
+    submitters = frozenset(file.submitted_by for file in files)
+    async with database.read() as connection:
+        found = await connection.execute(of_another_directory(person.name))
+        return submitters & {row.name for row in found}
 
 
 async def use(connection: AsyncConnection, proof: Proof, file: StoredFile, now: float) -> dict[str, Any]:

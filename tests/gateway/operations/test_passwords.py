@@ -65,7 +65,7 @@ def test_length_is_what_counts_and_any_characters_will_do(password: str) -> None
         "qazwsxedcrfv",
         "poiuytrewq12",
         "abcdefghijkl",
-        "пароль123456",
+        "пароль123456",  # noqa: RUF001 - Cyrillic
         "йцукенгшщзхъ",
     ],
 )
