@@ -143,8 +143,10 @@ class Sessions:
         """Begin a session of *person*, who was found to be who they are, and return its secret."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         await store.forget_sessions(connection, int(now) - self.longest_seconds - KEPT_SECONDS)
+        # Bytes of a header that are not UTF-8 come as surrogates, which no store takes.
+        browser = agent.encode(errors="replace").decode()[:200]
         number = await store.insert_session(
-            connection, person.id, _hash(secret), now, address[:64], agent[:200], provider_session
+            connection, person.id, _hash(secret), now, address[:64], browser, provider_session
         )
         detail = {"address": address[:64], "number": number}
         if provider_session is not None:
