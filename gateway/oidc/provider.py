@@ -1,6 +1,7 @@
 """The provider: where its parts are, which keys it shows, and what a code is worth there."""
 
 import base64
+import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,7 +19,7 @@ from gateway.oidc.tokens import Ended, Identity, UnknownKey, read_id_token, read
 log = structlog.get_logger(__name__)
 
 METADATA_SECONDS: Final = 3600.0
-"""How long it is believed where the provider's parts are."""
+"""How long it is believed where the provider's parts are, and which keys are its own: it takes some away."""
 KEYS_SECONDS: Final = 60.0
 """How long after the keys were asked for they are not asked for again, whatever key a token names."""
 
@@ -123,15 +124,19 @@ class Provider:
         return await self._with_keys(read)
 
     async def _with_keys(self, read: Callable[[KeySet], Read]) -> Read:
-        """Return what *read* makes of the provider's keys; one that is not known is asked for once a minute."""
+        """Return what *read* makes of the provider's keys; where none fits, they are asked for anew, once a minute."""
+        keys, age = self._keys_and_age()
         try:
-            return read(self._keys[0] if self._keys else KeySet([]))
+            return read(keys if 0 <= age < METADATA_SECONDS else KeySet([]))
         except UnknownKey:
-            if self._keys and 0 <= self._clock() - self._keys[1] < KEYS_SECONDS:
+            if 0 <= age < KEYS_SECONDS:
                 raise
         document = await self._fetch.get((await self.metadata()).jwks_uri)
         self._keys = (read_keys(document), self._clock())
         return read(self._keys[0])
+
+    def _keys_and_age(self) -> tuple[KeySet, float]:
+        return (self._keys[0], self._clock() - self._keys[1]) if self._keys else (KeySet([]), math.inf)
 
     async def _exchange(self, code: str, verifier: str) -> dict[str, Any]:
         settings, metadata = self.settings, await self.metadata()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 ALGORITHMS: Final = (
@@ -38,7 +38,7 @@ class TokenRefused(Exception):
 
 
 class UnknownKey(TokenRefused):
-    """The token names a key that is not among those known."""
+    """None of the keys known signed the token: another may have."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -149,6 +149,9 @@ def _verified(token: str, keys: KeySet) -> tuple[Mapping[str, Any], Mapping[str,
         claims = msgspec.convert(read.claims, _Claims)
     except InvalidKeyIdError as error:
         why = "it names a key that the provider does not show"
+        raise UnknownKey(why) from error
+    except BadSignatureError as error:  # it may have another key by the same name, or by none
+        why = "none of the provider's keys signed it"
         raise UnknownKey(why) from error
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, KeyError, RecursionError) as error:
         why = f"it cannot be verified: {type(error).__name__}"

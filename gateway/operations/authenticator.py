@@ -41,11 +41,15 @@ class Authenticator:
         self._certificates = {each.digest: each.person for each in certificates}
         self._machines.clear()
 
-    async def machine(self, certificate: str, *, though_store_away: bool = False) -> Person:
+    async def machine(self, certificate: str, ends_at: float, *, though_store_away: bool = False) -> Person:
         """Return the machine that the certificate of this SHA-256 stands for, with the role adaptor alone.
 
-        Raises `NotAuthenticated` where it stands for none; the certificate itself was verified by TLS.
+        Raises `NotAuthenticated` where it stands for none, or is over. TLS verified the certificate, but once: a
+        connection stays open, and is taken up again, for longer than that holds.
         """
+        if ends_at < self._clock():
+            msg = "the client certificate has expired"
+            raise NotAuthenticated("client_certificate_expired", msg, "Renew it, and list the new one.")
         name = self._certificates.get(certificate)
         if name is None:
             raise _unknown_certificate()

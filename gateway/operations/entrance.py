@@ -27,6 +27,7 @@ class Entrance:
             self.usage,
             clock,
             local_accounts=oidc is None or oidc.local_accounts,
+            issuer=oidc.issuer if oidc else None,
         )
         self.accounts = Accounts(database, self.passwords, clock)
         self.single_sign_on = SingleSignOn(oidc, database, self.sessions, clock) if oidc else None

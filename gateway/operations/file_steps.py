@@ -47,12 +47,15 @@ class Choice(msgspec.Struct, frozen=True):
     obstacle: str
 
 
-def choices(file: StoredFile, person: Person) -> tuple[Choice, ...]:
-    """Return the steps that *file* waits for, each with what keeps *person* from it."""
-    return tuple(Choice(step, _obstacle(step, file, person)) for step in NEXT.get(file.state, ()))
+def choices(file: StoredFile, person: Person, strangers: frozenset[str] = frozenset()) -> tuple[Choice, ...]:
+    """Return the steps that *file* waits for, each with what keeps *person* from it.
+
+    *strangers* are the submitters who are not of the directory of *person*.
+    """
+    return tuple(Choice(step, _obstacle(step, file, person, strangers)) for step in NEXT.get(file.state, ()))
 
 
-def _obstacle(step: Step, file: StoredFile, person: Person) -> str:
+def _obstacle(step: Step, file: StoredFile, person: Person, strangers: frozenset[str]) -> str:
     own = file.submitted_by == person.name
     if step is Step.APPROVE and own:
         return "You submitted this file; a second person must approve it."
@@ -62,6 +65,11 @@ def _obstacle(step: Step, file: StoredFile, person: Person) -> str:
     if not person.may(action):
         wanted = " or ".join(sorted(PERMISSIONS[action]))
         return f"This needs the role {wanted}."
+    if step is Step.APPROVE and file.submitted_by in strangers:
+        return (
+            f"{file.submitted_by} and you are not of one directory, one of you has a local account: nobody can say "
+            "that you are two people. An approver of the submitter's directory has to approve it."
+        )
     if step is Step.WITHDRAW and not own:
         return f"{file.submitted_by} submitted this file; only they can withdraw it."
     return ""

@@ -156,8 +156,9 @@ class Files:
         now = self._clock()
         async with self._database.write() as connection:
             file = await get_file(connection, file_id)
-            refused = await refusal(connection, file, person, lacks=self.passkey == "required" and not proof)
             moves = file.state is not FileState.APPROVED and file.approved_by != person.name
+            lacks = moves and self.passkey == "required" and not proof
+            refused = await refusal(connection, file, person, lacks=lacks)
             if refused:
                 await self._refuse(connection, person, file, refused.code, now)
             elif moves:

@@ -1,16 +1,18 @@
 """Who is a second person for a file, and what a passkey proves of it."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.access import Person
+from gateway.access import Action, Person
 from gateway.errors import NotPermitted
 from gateway.store.adt_files import StoredFile
+from gateway.store.database import Database
 from gateway.store.passkeys import PasskeyRow, note_passkey_use
-from gateway.store.people import find_person
+from gateway.store.people import find_person, of_another_directory
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -48,6 +50,12 @@ async def refusal(
         gone = file.submitted_by if submitter is None else person.name
         msg = f"{gone} is not on record as a person: nobody can say that {person.name} is a second one"
         return NotPermitted("second_person_unsure", msg, "Look at the chain: adt-gateway audit verify")
+    if approver.disabled_at is not None:  # since they asked: this is where the row is written
+        msg = f"{person.name} has no access any more"
+        return NotPermitted("person_disabled", msg, "Ask another person with the role approver.")
+    if not Person(approver.name, frozenset(approver.roles)).may(Action.APPROVE_FILE):
+        msg = f"{person.name} has no role any more that approves files"
+        return NotPermitted("role_missing", msg, "Ask another person with the role approver.")
     if submitter.issuer != approver.issuer:
         msg = (
             f"{file.submitted_by} and {person.name} are not of the same directory, one is a local account: "
@@ -58,6 +66,14 @@ async def refusal(
         msg = "a file is approved with a passkey here, and none was used"
         return NotPermitted("passkey_required", msg, f"Approve it at the console: /files/{file.id}/passkey")
     return None
+
+
+async def strangers_to(database: Database, person: Person, files: Iterable[StoredFile]) -> frozenset[str]:
+    """Return who submitted one of *files* and is not of the directory of *person*."""
+    submitters = frozenset(file.submitted_by for file in files)
+    async with database.read() as connection:
+        found = await connection.execute(of_another_directory(person.name))
+        return submitters & {row.name for row in found}
 
 
 async def use(connection: AsyncConnection, proof: Proof, file: StoredFile, now: float) -> dict[str, Any]:

@@ -74,9 +74,12 @@ class Sessions:
         clock: Clock,
         *,
         local_accounts: bool = True,
+        issuer: str | None = None,
     ) -> None:
+        """*issuer* is the OpenID Connect provider that lets people in, where there is one."""
         self._database = database
         self.local_accounts = local_accounts
+        self._issuer = issuer
         self._idle_seconds = settings.idle_minutes * 60
         self.longest_seconds = settings.longest_hours * 3600
         self._passwords = passwords
@@ -140,8 +143,10 @@ class Sessions:
         """Begin a session of *person*, who was found to be who they are, and return its secret."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         await store.forget_sessions(connection, int(now) - self.longest_seconds - KEPT_SECONDS)
+        # Bytes of a header that are not UTF-8 come as surrogates, which no store takes.
+        browser = agent.encode(errors="replace").decode()[:200]
         number = await store.insert_session(
-            connection, person.id, _hash(secret), now, address[:64], agent[:200], provider_session
+            connection, person.id, _hash(secret), now, address[:64], browser, provider_session
         )
         detail = {"address": address[:64], "number": number}
         if provider_session is not None:
@@ -158,7 +163,7 @@ class Sessions:
         now = self._clock()
         async with self._database.read() as connection:
             found = await store.find_session(connection, _hash(secret))
-        if found is None or not self._lasts(found[0], now):
+        if found is None or not self._lasts(*found, now):
             raise NotAuthenticated("session_over", "nobody is signed in here any more", "Sign in again.")
         row, person = found
         if used:
@@ -168,7 +173,11 @@ class Sessions:
         of_provider = row.provider_session is not None
         return Session(row.id, known, secret, must_change, row.created_at, of_provider)
 
-    def _lasts(self, row: store.SessionRow, now: float) -> bool:
+    def _lasts(self, row: store.SessionRow, person: PersonRow, now: float) -> bool:
+        """Tell whether it is in its time, and whether its person could come in that way now: settings change."""
+        of_provider = row.provider_session is not None
+        if not (person.issuer == self._issuer if of_provider else self.local_accounts):
+            return False
         used_at = self._usage.session_last_used(row.id, row.used_at)
         return now - used_at < self._idle_seconds and now - row.created_at < self.longest_seconds
 
@@ -178,7 +187,7 @@ class Sessions:
         async with self._database.read() as connection:
             person = await existing(connection, name)
             rows = await store.sessions_of(connection, person.id, int(now) - self.longest_seconds)
-        return [row for row in rows if self._lasts(row, now)]
+        return [row for row in rows if self._lasts(row, person, now)]
 
     async def end(self, actor: str, name: str, number: int) -> None:
         """End a session of the person called *name*; raise `NotFound` where it is none of theirs or over."""

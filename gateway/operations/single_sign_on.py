@@ -27,7 +27,7 @@ from gateway.oidc.provider import Metadata, Provider
 from gateway.oidc.tokens import LOGOUT_SECONDS, Ended, Identity, TokenRefused
 from gateway.operations.provider_people import admit, no_role, roles_of
 from gateway.operations.sessions import Sessions
-from gateway.operations.throttle import ADDRESS, Throttle
+from gateway.operations.throttle import ADDRESS, Throttle, place_of
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
 from gateway.store.people import find_by_identity
@@ -112,21 +112,22 @@ class SingleSignOn:
         """
         # First, so that answers which nobody here asked for keep nobody of their address out.
         under_way = self._of_this_browser(answer.get("state", ""), cookie)
-        if wait := self._throttle.wait(address, self._clock()):
+        place = place_of(address)
+        if wait := self._throttle.wait(place, self._clock()):
             msg = "there were too many attempts to sign in"
             raise TooMany("sign_in_slowed", msg, f"Try again in {max(1, round(wait))} seconds.", wait)
-        self._throttle.count(address, self._clock())
+        self._throttle.count(place, self._clock())
         try:
             identity = await self._identity(answer, under_way)
             secret = await self._let_in(identity, address, agent)
         except Unavailable:
-            self._throttle.take_back(address)
+            self._throttle.take_back(place)
             raise
         except GatewayError as error:
             SIGN_INS.labels("refused").inc()
             log.warning("sign_in_refused", code=error.code, address=address)
             raise
-        self._throttle.take_back(address)
+        self._throttle.take_back(place)
         SIGN_INS.labels("signed_in").inc()
         return secret, under_way.following
 

@@ -1,5 +1,6 @@
 """Slows down whoever guesses passwords, and locks nobody out for good. Pure: time is an argument."""
 
+import ipaddress
 from typing import Final
 
 import msgspec
@@ -8,6 +9,10 @@ from gateway.errors import TooMany
 
 REMEMBERED: Final = 10_000
 """Accounts and addresses at the most; the one that tried longest ago is forgotten first."""
+
+
+SUBNET_BITS: Final = 64
+"""Of an IPv6 address: what a network gives to each of its machines to choose from."""
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -66,28 +71,57 @@ class Throttle:
         self._tried.pop(key, None)
 
 
+def place_of(address: str) -> str:
+    """Return whose attempts those from *address* are: with IPv6 those of its /64, all of which one sender has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return address if found.version == 4 else str(ipaddress.ip_network((found, SUBNET_BITS), strict=False))  # noqa: PLR2004
+
+
 class Attempts:
-    """Attempts to sign in, counted by account and by address."""
+    """Attempts to sign in, counted by account and by address.
+
+    Where an account came in before, its attempts count apart: whoever tries its password from elsewhere, for ever
+    and from many addresses, slows down nobody there.
+    """
 
     def __init__(self) -> None:
         self._accounts = Throttle(ACCOUNT)
         self._addresses = Throttle(ADDRESS)
+        self._came_in: dict[str, None] = {}
+        """Accounts with the places that they came in from, the latest last."""
+
+    def _account(self, account: str, place: str) -> str:
+        """Return under which name an attempt of *account* counts."""
+        here = f"{account} {place}"
+        return here if here in self._came_in else account
 
     def begin(self, account: str, address: str, now: float) -> None:
         """Count an attempt; raise `TooMany`, with the time to wait, where it comes too early."""
-        seconds = max(self._accounts.wait(account, now), self._addresses.wait(address, now))
+        place = place_of(address)
+        account = self._account(account, place)
+        seconds = max(self._accounts.wait(account, now), self._addresses.wait(place, now))
         if seconds > 0:
             msg = "there were too many attempts to sign in"
             raise TooMany("sign_in_slowed", msg, f"Try again in {max(1, round(seconds))} seconds.", seconds)
         self._accounts.count(account, now)
-        self._addresses.count(address, now)
+        self._addresses.count(place, now)
 
     def succeeded(self, account: str, address: str) -> None:
         """Forget what was tried under this name; of this address, this attempt alone."""
-        self._accounts.forget(account)
-        self._addresses.take_back(address)
+        place = place_of(address)
+        self._accounts.forget(self._account(account, place))
+        self._addresses.take_back(place)
+        here = f"{account} {place}"
+        self._came_in.pop(here, None)
+        self._came_in[here] = None
+        if len(self._came_in) > REMEMBERED:
+            del self._came_in[next(iter(self._came_in))]
 
     def not_judged(self, account: str, address: str) -> None:
         """Take the attempt back: nothing was compared."""
-        self._accounts.take_back(account)
-        self._addresses.take_back(address)
+        place = place_of(address)
+        self._accounts.take_back(self._account(account, place))
+        self._addresses.take_back(place)

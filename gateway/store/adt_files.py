@@ -11,6 +11,7 @@ from gateway.audit.signed_file import FileKind
 from gateway.errors import Conflict, NotFound
 from gateway.store.database import inserted_id
 from gateway.store.decision_rows import follow_file
+from gateway.store.people import of_another_directory
 from gateway.store.schema import adt_files
 
 
@@ -113,6 +114,12 @@ async def list_files(
     return [_file(row) for row in await connection.execute(query)]
 
 
+def _of_others(name: str) -> ColumnElement[bool]:
+    """Return the condition that the person called *name* is a second person for a file."""
+    submitter = adt_files.c.submitted_by
+    return and_(submitter != name, submitter.not_in(of_another_directory(name)))
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """Which ADT files wait for a person: those of others to approve, delivered ones to acknowledge."""
 
@@ -124,8 +131,7 @@ class Waiting(msgspec.Struct, frozen=True):
         """Return it as a condition of a query."""
         found: list[ColumnElement[bool]] = [false()]
         if self.approver is not None:
-            others = adt_files.c.submitted_by != self.approver
-            found.append(and_(adt_files.c.state == FileState.SUBMITTED, others))
+            found.append(and_(adt_files.c.state == FileState.SUBMITTED, _of_others(self.approver)))
         if self.acknowledges:
             found.append(adt_files.c.state == FileState.DELIVERED)
         return and_(ADT, or_(*found))
@@ -166,8 +172,8 @@ async def count_files(connection: AsyncConnection, kind: FileKind | None = FileK
 
 
 async def count_files_of_others(connection: AsyncConnection, state: FileState, name: str) -> int:
-    """Return how many ADT files in *state* were submitted by others than the person called *name*."""
-    which = ADT, adt_files.c.state == state, adt_files.c.submitted_by != name
+    """Return for how many ADT files in *state* the person called *name* is a second person."""
+    which = ADT, adt_files.c.state == state, _of_others(name)
     query = select(func.count()).select_from(adt_files).where(*which)
     return int((await connection.execute(query)).scalar_one())
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.access import Role
@@ -82,6 +82,16 @@ async def find_by_identity(connection: AsyncConnection, issuer: str, subject: st
     query = select(people).where(people.c.issuer == issuer, people.c.subject == subject)
     row = (await connection.execute(query)).one_or_none()
     return _person(row) if row else None
+
+
+def of_another_directory(name: str) -> Select[tuple[str]]:
+    """Return the query of the names of those whom another directory lets in than the person called *name*.
+
+    A provider is a directory, and so are the local accounts.
+    """
+    own = people.alias("own")
+    another = people.c.issuer.is_distinct_from(own.c.issuer)
+    return select(people.c.name).join(own, another).where(own.c.name == name)
 
 
 async def find_credentials(connection: AsyncConnection, name: str) -> Credentials | None:

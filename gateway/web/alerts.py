@@ -11,7 +11,7 @@ from gateway.operations.alert_shapes import ChannelLook, ShownAlert
 from gateway.store.outbox_list import AlertState
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.files import path_number, read_body
+from gateway.web.files import asked_body, path_number
 from gateway.web.queries import asked_number
 from gateway.web.services import SERVICES
 from gateway.web.shapes import with_instants
@@ -110,7 +110,7 @@ async def _asked(request: web.Request) -> tuple[Person, str]:
     person = await asker(request)
     person.require(Action.HANDLE_ALERTS)
     try:
-        body = msgspec.json.decode(await read_body(request, BODY_BYTES), type=DiscardAsked)
+        body = msgspec.json.decode(await asked_body(request, BODY_BYTES), type=DiscardAsked)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         msg = f"the body is not what is expected: {error}"
         raise InvalidInput("body_malformed", msg, 'Send JSON, such as {"reason": "…"}.') from error

@@ -1,5 +1,8 @@
 """The web application."""
 
+from types import MappingProxyType
+from typing import Final
+
 from aiohttp import web
 
 from gateway.web.console.errors import error_pages
@@ -10,14 +13,24 @@ from gateway.web.problems import problems
 from gateway.web.routes import ROUTES
 from gateway.web.services import SERVICES, Services
 
+LEAST: Final = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+)
+"""Of every answer; pages say more of themselves."""
+
 
 async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """Answers are for the asker alone and are what their content type says; the adaptor's stay as they are."""
+    """Answers are for the asker alone, what their content type says, and no pages; the adaptor's stay as they are."""
     if ADAPTORS in response:
         keep_adaptors(response)
         return
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    for name, value in LEAST.items():
+        response.headers.setdefault(name, value)
     response.headers["Server"] = "adt-gateway"
 
 

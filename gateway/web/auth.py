@@ -16,15 +16,30 @@ from gateway.web.tls import client_certificate
 LONGEST_HEADER: Final = 200
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
+ASKER: Final = web.RequestKey("asker", Person)
+"""Who sent the head of a request."""
 
 
 async def asker(request: web.Request) -> Person:
     """Return who sends *request*; raise `NotAuthenticated` where nobody known does."""
+    request[ASKER] = person = await _known(request)
+    return person
+
+
+async def still_asks(request: web.Request) -> None:
+    """Raise unless who sent the head of *request* has the same access now: its body may have taken hours."""
+    before = request[ASKER]
+    if await asker(request) != before:
+        msg = f"the roles of {before.name} have changed since this request began"
+        raise NotPermitted("role_missing", msg, "Send it again.")
+
+
+async def _known(request: web.Request) -> Person:
     authenticator = request.app[SERVICES].entrance.authenticator
     header = request.headers.get("Authorization", "")
     if not header:
         if certificate := client_certificate(request):
-            return await authenticator.machine(certificate)
+            return await authenticator.machine(certificate.digest, certificate.ends_at)
         if has_cookie(request):
             return await _signed_in(request)
     return await authenticator.person(_bearer(header))
@@ -51,7 +66,7 @@ async def sender(request: web.Request) -> Person:
     token, header = request.headers.get(TOKEN_HEADER), request.headers.get("Authorization", "")
     certificate = client_certificate(request)
     if token is None and certificate and not is_our_token(header):
-        return await authenticator.machine(certificate, though_store_away=True)
+        return await authenticator.machine(certificate.digest, certificate.ends_at, though_store_away=True)
     header = header if token is None else f"Bearer {token}"
     return await authenticator.person(_bearer(header), though_store_away=True)
 

@@ -14,7 +14,7 @@ from gateway.store.quarantined import MATCHES, STATES, HeldFilter
 from gateway.web.answers import json_answer
 from gateway.web.auth import asker
 from gateway.web.dcc_shapes import texts
-from gateway.web.files import path_number, read_body
+from gateway.web.files import asked_body, path_number
 from gateway.web.queries import asked_number
 from gateway.web.services import SERVICES
 
@@ -29,7 +29,7 @@ async def take_alert(request: web.Request) -> web.Response:
     (await asker(request)).require(Action.SEND_COMMUNICATIONS)
     if request.content_type not in {"application/xml", "text/xml"}:
         raise web.HTTPUnsupportedMediaType(text="Send application/xml.")
-    data = await read_body(request, RESPONSE_MAX_BYTES)
+    data = await asked_body(request, RESPONSE_MAX_BYTES)
     return json_answer(await request.app[SERVICES].dcc_inbox.take(data, "http"), status=202)
 
 

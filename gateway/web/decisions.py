@@ -14,7 +14,7 @@ from gateway.store.decisions import Chosen, DecisionRow, HeldRequest, StoredDeci
 from gateway.store.deliveries import get_delivery
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.files import path_number, read_body, shown
+from gateway.web.files import asked_body, path_number, shown
 from gateway.web.services import SERVICES
 from gateway.web.shapes import AdtFile, Instant, ShownDelivery, with_instants
 
@@ -182,7 +182,7 @@ def _page(request: web.Request) -> int:
 
 
 async def _body(request: web.Request, kind: type[Body]) -> Body:
-    data = await read_body(request, BODY_BYTES)
+    data = await asked_body(request, BODY_BYTES)
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:

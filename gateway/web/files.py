@@ -11,11 +11,12 @@ from gateway.access import Action, Person
 from gateway.errors import GatewayError, InvalidInput, NotFound, TokenUnavailable, TooLarge
 from gateway.ingest.passed_on import plain
 from gateway.operations.files import FILE_BYTES
+from gateway.operations.second_person import strangers_to
 from gateway.operations.signing import SigningError, last_signing_error
 from gateway.store.adt_files import FileState, StoredFile, get_part
 from gateway.store.deliveries import get_delivery
 from gateway.web.answers import instants, json_answer
-from gateway.web.auth import asker
+from gateway.web.auth import asker, still_asks
 from gateway.web.services import SERVICES, Services
 
 NOTE_BYTES: Final = 4096
@@ -61,8 +62,15 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
+async def asked_body(request: web.Request, limit: int) -> bytes:
+    """Return the body of whom `asker` knew; raise also where they have lost access while it was on its way."""
+    data = await read_body(request, limit)
+    await still_asks(request)
+    return data
+
+
 async def _note(request: web.Request) -> Note:
-    data = await read_body(request, NOTE_BYTES)
+    data = await asked_body(request, NOTE_BYTES)
     try:
         return _decode_note(data or b"{}")
     except msgspec.DecodeError as error:
@@ -78,14 +86,16 @@ def path_number(request: web.Request) -> int:
     return number
 
 
-def shown(file: StoredFile, asker_: Person | None = None) -> dict[str, object]:
-    """Return a file as the API shows it."""
+def shown(
+    file: StoredFile, asker_: Person | None = None, strangers: frozenset[str] = frozenset()
+) -> dict[str, object]:
+    """Return a file as the API shows it; *strangers* are submitters who are not of the asker's directory."""
     fields = instants(file)
     if asker_ is not None:
         fields["may_approve"] = (
             file.state is FileState.SUBMITTED
             and asker_.may(Action.APPROVE_FILE)
-            and asker_.name != file.submitted_by
+            and file.submitted_by not in {asker_.name, *strangers}
         )
     return fields
 
@@ -96,7 +106,7 @@ async def submit(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     person.require(Action.SUBMIT_FILE)  # before the body is read
     name = request.query.get("name", "")
-    data = await read_body(request, FILE_BYTES)
+    data = await asked_body(request, FILE_BYTES)
     file, check = await services.files.submit(person, name, data)
     return json_answer(shown(file) | {"warnings": check.warnings}, status=201)
 
@@ -108,8 +118,9 @@ async def list_all(request: web.Request) -> web.Response:
     files = await services.files.newest(person)
     async with services.database.read() as connection:
         errors = {file.id: await last_signing_error(connection, file) for file in files}
+    strangers = await strangers_to(services.database, person, files)
     return json_answer(
-        {"files": [shown(file, person) | {"signing_error": errors[file.id]} for file in files]}
+        {"files": [shown(file, person, strangers) | {"signing_error": errors[file.id]} for file in files]}
     )
 
 
@@ -122,7 +133,8 @@ async def get_one(request: web.Request) -> web.Response:
         error = await last_signing_error(connection, file)
         delivery = await get_delivery(connection, file.id)
     more = {"signing_error": error, "delivery": instants(delivery) if delivery else None}
-    return json_answer(shown(file, person) | more)
+    strangers = await strangers_to(services.database, person, [file])
+    return json_answer(shown(file, person, strangers) | more)
 
 
 async def get_file_part(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from gateway.operations.incident_papers import Taken
 from gateway.store.incidents import StoredIncident
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.files import path_number, read_body
+from gateway.web.files import asked_body, path_number
 from gateway.web.incident_shapes import (
     AssignAsked,
     ClassifyAsked,
@@ -42,7 +42,7 @@ async def _asked(
     person = await asker(request)
     person.require(action)
     try:
-        body = msgspec.json.decode(await read_body(request, BODY_BYTES), type=kind)
+        body = msgspec.json.decode(await asked_body(request, BODY_BYTES), type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
         fields = ", ".join(
             msgspec.structs.fields(kind)[n].encode_name for n in range(len(kind.__struct_fields__))
@@ -145,7 +145,7 @@ async def attach(request: web.Request) -> web.Response:
     person = await asker(request)
     person.require(Action.WORK_ON_INCIDENT)  # before the body is read
     papers = request.app[SERVICES].desk.papers
-    content = await read_body(request, papers.attachment_bytes)
+    content = await asked_body(request, papers.attachment_bytes)
     added = await papers.attach(person, path_number(request), request.query.get("name", ""), content)
     return json_answer(instants(added), 201)
 

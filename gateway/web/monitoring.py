@@ -15,7 +15,7 @@ from gateway.operations.rates import shown_rate
 from gateway.store.audit_log import PAGE
 from gateway.web.answers import instants, json_answer
 from gateway.web.auth import asker
-from gateway.web.files import path_number, read_body
+from gateway.web.files import asked_body, path_number
 from gateway.web.incident_shapes import shown_whole
 from gateway.web.queries import asked_number
 from gateway.web.services import SERVICES
@@ -33,9 +33,9 @@ async def service_requests(request: web.Request) -> web.Response:
     person.require(Action.SEND_COMMUNICATIONS)
     receiver = request.app[SERVICES].receiver
     if request.content_type == "application/x-ndjson":
-        return json_answer(await receiver.lines(await read_body(request, NDJSON_BYTES)), status=202)
+        return json_answer(await receiver.lines(await asked_body(request, NDJSON_BYTES)), status=202)
     if request.content_type in {"application/xml", "text/xml"}:
-        taken = await receiver.request(await read_body(request, DOCUMENT_MAX_BYTES))
+        taken = await receiver.request(await asked_body(request, DOCUMENT_MAX_BYTES))
         return json_answer(TakenLines(taken.accepted, taken.duplicate, []), status=202)
     raise web.HTTPUnsupportedMediaType(text="Send application/xml or application/x-ndjson.")
 

@@ -12,7 +12,7 @@ from gateway.operations.silences import NewSilence, SilenceRow
 from gateway.store.silences import Scope, ShownMuted, StoredSilence
 from gateway.web.answers import json_answer
 from gateway.web.auth import asker
-from gateway.web.files import path_number, read_body
+from gateway.web.files import asked_body, path_number
 from gateway.web.services import SERVICES
 from gateway.web.shapes import Instant
 from thresholds.errors import InvalidValueError
@@ -133,7 +133,7 @@ async def create_silence(request: web.Request) -> web.Response:
     """Create a silence: alerts of what it names are muted until its end; incidents and evidence are as ever."""
     person = await asker(request)
     person.require(Action.SILENCE)  # before the body is read
-    body = _decoded(await read_body(request, BODY_BYTES), SilenceBody)
+    body = _decoded(await asked_body(request, BODY_BYTES), SilenceBody)
     made = await request.app[SERVICES].silences.create(person, new_silence(body))
     return json_answer(shown_silence(_row(request, made)), status=201)
 
@@ -142,7 +142,7 @@ async def end_silence(request: web.Request) -> web.Response:
     """End a silence before its time; body `{"reason"}`."""
     person = await asker(request)
     person.require(Action.SILENCE)
-    note = _decoded(await read_body(request, BODY_BYTES), EndBody)
+    note = _decoded(await asked_body(request, BODY_BYTES), EndBody)
     await request.app[SERVICES].silences.end(person, path_number(request), note.reason)
     row, _ = await request.app[SERVICES].silences.one(person, path_number(request), 0)
     return json_answer(shown_silence(row))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import ssl
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 5.0
 """How often the files are looked at: renewal tools write them and tell nobody."""
+
+REMEMBERED: Final = 1000
+"""Certificates of machines that are read once and not at each request."""
 
 CERTIFICATE: Final = "http.tls_certificate_file"
 KEY: Final = "http.tls_key_file"
@@ -177,8 +181,23 @@ def server_certificate(http: Http) -> ServerCertificate | None:
     return ServerCertificate(http.tls_certificate_file, http.tls_key_file, http.client_ca_file)
 
 
-def client_certificate(request: web.Request) -> str | None:
-    """Return the SHA-256 of the certificate that the other side showed and OpenSSL verified, in hexadecimal."""
+class ShownCertificate(msgspec.Struct, frozen=True):
+    """A client certificate that OpenSSL verified when the connection was made."""
+
+    digest: str
+    """Its SHA-256 in hexadecimal."""
+    ends_at: float
+    """When it expires."""
+
+
+def client_certificate(request: web.Request) -> ShownCertificate | None:
+    """Return the certificate that the other side showed, where it showed one."""
     connection = request.get_extra_info("ssl_object")
     shown = connection.getpeercert(binary_form=True) if connection is not None else None
-    return hashlib.sha256(shown).hexdigest() if shown else None
+    return _read_shown(shown) if shown else None
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _read_shown(certificate: bytes) -> ShownCertificate:
+    ends_at = x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
+    return ShownCertificate(hashlib.sha256(certificate).hexdigest(), ends_at)

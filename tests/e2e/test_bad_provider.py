@@ -321,3 +321,26 @@ def test_the_provider_is_asked_when_the_person_signed_in(daemon: Daemon, provide
     provider.claims = {"auth_time": int(time.time()) - 86_400}
     assert refused(provider.answer(Visitor(daemon.url)))
     assert nobody(daemon)
+
+
+def test_a_session_ends_with_the_way_in_that_it_came_by(daemon: Daemon, provider: BadProvider) -> None:
+    """The settings say who comes in; a session of before does not outlive that by hours."""
+    local, others = Visitor(daemon.url), Visitor(daemon.url)
+    local.sign_in("ada")
+    assert provider.answer(others).status == 303
+    sessions = {"local": local, "others": others}
+
+    def open_after(**changes: object) -> list[str]:
+        daemon.set("oidc", **changes)
+        daemon.restart()
+        for each in sessions.values():
+            each.url = daemon.url
+        return [name for name, each in sessions.items() if each.get("/account").status == 200]
+
+    assert open_after() == ["local", "others"]
+    assert open_after(local_accounts=False) == ["others"]
+    assert open_after(local_accounts=True, issuer="http://127.0.0.1:1") == ["local"]
+    daemon.without("oidc")
+    daemon.restart()
+    others.url = daemon.url
+    assert others.get("/account").status == 303

@@ -34,6 +34,19 @@ def test_every_page_is_kept_nowhere_and_loads_from_here_alone(daemon: Daemon) ->
         assert headers["Cache-Control"] == "no-store"
 
 
+def test_what_is_no_page_shows_nothing_and_stands_in_no_frame(daemon: Daemon) -> None:
+    """A picture, a download, an error, a redirection: whatever they hold, a browser runs nothing of it."""
+    visitor = Visitor(daemon.url)
+    visitor.sign_in("adam")
+    icon = re.search(rb"/static/[0-9a-f]{16}/icon[.]svg", visitor.get("/overview").body)
+    assert icon
+    paths = (icon[0].decode(), "/static/no/x.css", "/api/v1/rates", "/api/v1/nothing", "/healthz", "/metrics")
+    for path in (*paths, "/login", "/audit/chain.jsonl"):
+        headers = visitor.get(path).headers
+        assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'", path
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin", path
+
+
 def test_static_files_are_kept_for_good_and_under_no_other_name(daemon: Daemon) -> None:
     page = Visitor(daemon.url).get("/login").body.decode()
     paths = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)

@@ -55,6 +55,18 @@ def test_a_session_is_new_at_each_sign_in_and_over_after_signing_out(daemon: Dae
     assert visitor.get("/account").status == 303
 
 
+def test_who_signs_in_anew_leaves_no_session_behind(daemon: Daemon) -> None:
+    visitor = signed_in(daemon, "ana")
+    first = dict(visitor.cookies)
+    assert visitor.sign_in("ana", "wrong").status == 401
+    assert visitor.get("/account").status == 200
+    assert visitor.sign_in("olga").status == 303
+    assert visitor.get("/account").status == 200
+    visitor.cookies = first
+    assert visitor.get(RATES).code == "session_over"
+    assert daemon.actions("person/ana")[-1] == "session.ended"
+
+
 def test_the_cookie_is_for_this_server_and_no_script(daemon: Daemon) -> None:
     answer = Visitor(daemon.url).sign_in("ana")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(answer.headers["Set-Cookie"].split("; "))

@@ -1,5 +1,6 @@
 """TLS: the daemon's certificate, its renewal without losing a connection, and machines known by theirs."""
 
+import datetime as dt
 import functools
 import hashlib
 import http.client
@@ -22,6 +23,8 @@ from tests.support.with_people import PASSWORD
 
 RATES = "/api/v1/rates"
 REQUESTS = "/api/v1/service-requests"
+SHORT = dt.timedelta(seconds=10)
+"""Long enough to connect with."""
 
 
 class Place:
@@ -60,6 +63,20 @@ class Place:
     def connect(self, client: tuple[Path, Path] | None = None) -> http.client.HTTPSConnection:
         netloc = urlsplit(self.daemon.url).netloc
         return http.client.HTTPSConnection(netloc, timeout=20, context=self.authority.trusting(client))
+
+    def on_session(
+        self, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+    ) -> tuple[bytes, bool, ssl.SSLSession | None]:
+        """Send a request on a TLS *session* of before; return its status line, whether that was taken, and the next one."""
+        parts = urlsplit(self.daemon.url)
+        plain = socket.create_connection((parts.hostname, parts.port), timeout=20)
+        with context.wrap_socket(plain, server_hostname=parts.hostname, session=session) as secure:
+            head = (
+                f"POST {REQUESTS} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/x-ndjson\r\n"
+            )
+            secure.sendall(f"{head}Content-Length: {len(line())}\r\n\r\n".encode() + line())
+            status = secure.recv(4096).partition(b"\r\n")[0]
+            return status, bool(secure.session_reused), secure.session
 
     def ask(
         self,
@@ -153,6 +170,29 @@ def test_a_certificate_of_another_authority_is_refused_by_tls(place: Place, tmp_
     stranger = Authority(tmp_path, "another authority").issue("machine")
     with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
         place.ask("POST", REQUESTS, line(), stranger, Content_Type="application/x-ndjson")
+
+
+def test_an_expired_certificate_is_none_on_a_connection_of_before_either(place: Place) -> None:
+    """TLS looks at it once: not while a connection stays open, and not where a session is taken up again."""
+    short = place.authority.issue("short", lasts=SHORT)
+    with place.daemon.config.open("a") as file:
+        file.write(f'[[client_certificates]]\nsha256 = "{fingerprint(short[0])}"\nperson = "adaptor"\n')
+    assert place.daemon.process
+    place.daemon.process.send_signal(signal.SIGHUP)
+    context = place.authority.trusting(short)
+    wait_for("the reload", lambda: place.on_session(context)[0] == b"HTTP/1.1 202 Accepted")
+    _, _, before = place.on_session(context)
+    with closing(place.connect(short)) as connection:
+
+        def code() -> str:
+            connection.request("POST", REQUESTS, line(), {"Content-Type": "application/x-ndjson"})
+            answer = connection.getresponse()
+            return str(json.loads(answer.read()).get("code", answer.status))
+
+        assert code() == "202"
+        wait_for("the end", lambda: code() == "client_certificate_expired", SHORT.total_seconds() + 10)
+    status, taken, _ = place.on_session(context, before)
+    assert (status, taken) == (b"HTTP/1.1 401 Unauthorized", True)
 
 
 def test_the_cookie_of_a_session_is_for_tls_and_this_host_alone(place: Place) -> None:

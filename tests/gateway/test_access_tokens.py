@@ -32,6 +32,8 @@ from tests.support.databases import Backend
 
 NOW = 1_000_000
 FINGERPRINT = "0a" * 32
+LATER = NOW + 3600.0
+"""When the certificate expires."""
 
 
 async def issue(database: Database, days: int = 90, label: str = "") -> str:
@@ -151,11 +153,11 @@ async def test_a_certificate_stands_for_its_machine_until_it_is_taken_from_the_l
     await add_person(sqlite, "root", "adaptor-1", (Role.ADAPTOR,), NOW)
     spelt = ":".join(FINGERPRINT[i : i + 2] for i in range(0, 64, 2)).upper()
     authenticator.use_certificates([ClientCertificate(sha256=spelt, person="adaptor-1")])
-    assert await authenticator.machine(FINGERPRINT) == Person("adaptor-1", frozenset({Role.ADAPTOR}))
+    assert await authenticator.machine(FINGERPRINT, LATER) == Person("adaptor-1", frozenset({Role.ADAPTOR}))
     await disable_person(sqlite, "root", "adaptor-1", NOW)
     now += 2
     with pytest.raises(NotAuthenticated):
-        await authenticator.machine(FINGERPRINT)
+        await authenticator.machine(FINGERPRINT, LATER)
     authenticator.use_certificates([])
     with pytest.raises(NotAuthenticated):
-        await authenticator.machine(FINGERPRINT)
+        await authenticator.machine(FINGERPRINT, LATER)

@@ -32,7 +32,10 @@ class Authority:
         self.file.write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+        lasts: dt.timedelta = 30 * DAY,
     ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
@@ -42,17 +45,17 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - DAY)
-            .not_valid_after(now + 30 * DAY)
+            .not_valid_after(now + lasts)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
             )
         )
 
-    def issue(self, name: str, rsa_bits: int = 0) -> tuple[Path, Path]:
+    def issue(self, name: str, rsa_bits: int = 0, lasts: dt.timedelta = 30 * DAY) -> tuple[Path, Path]:
         """Issue a certificate for 127.0.0.1, as a server and as a client; return its file and that of its key.
 
-        The key is of P-256, or of RSA with so many bits.
+        The key is of P-256, or of RSA with so many bits. It *lasts* so long from now.
         """
         key = (
             rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
@@ -61,7 +64,7 @@ class Authority:
         purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         certificate = (
-            self._builder(subject, key)
+            self._builder(subject, key, lasts)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(purposes, critical=False)

@@ -1,10 +1,11 @@
 """The cookie of a session, and which session a request comes with."""
 
+import contextlib
 from typing import Final
 
 from aiohttp import web
 
-from gateway.errors import NotAuthenticated
+from gateway.errors import NotAuthenticated, NotFound
 from gateway.operations.sessions import Session
 from gateway.web.services import SERVICES
 
@@ -34,6 +35,14 @@ async def session_of(request: web.Request) -> Session:
         raise NotAuthenticated("sign_in_needed", "nobody is signed in here", "Sign in.")
     used = BY_ITSELF not in request.headers and request.path != FOLLOWED
     return await request.app[SERVICES].entrance.sessions.find(secret, used=used)
+
+
+async def leave(request: web.Request) -> None:
+    """End the session that the request comes with, if any: its browser gets another and knows it no more."""
+    with contextlib.suppress(NotAuthenticated, NotFound):  # it is over, or somebody ends it just now
+        session = await session_of(request)
+        name = session.person.name
+        await request.app[SERVICES].entrance.sessions.end(name, name, session.number)
 
 
 def give(request: web.Request, response: web.StreamResponse, secret: str) -> None:

@@ -11,6 +11,7 @@ from gateway.access import Action
 from gateway.errors import Conflict, GatewayError, InvalidInput, TokenUnavailable, Unavailable
 from gateway.operations.decisions import PAGE_SIZE, ROWS_SHOWN
 from gateway.operations.file_steps import Step, choices
+from gateway.operations.second_person import strangers_to
 from gateway.store.audit_log import ends_of
 from gateway.store.deliveries import get_delivery
 from gateway.web.console import quarantine_words as words
@@ -60,6 +61,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
     page = asked_number(visit.request, "page", 1, lowest=1)
     found = await services.decisions.get(visit.person, number, page)
     file = found.stored.file
+    strangers = await strangers_to(services.database, visit.person, [file])
     async with services.database.read() as connection:
         delivery = await get_delivery(connection, number)
         ends = await ends_of(connection, file.subject, RECORDS)
@@ -82,7 +84,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
         tags=TAGS,
         passkey=services.files.passkey,
         by_hand=services.delivery.channel == "by_hand",
-        choices={choice.step: choice.obstacle for choice in choices(file, visit.person)},
+        choices={choice.step: choice.obstacle for choice in choices(file, visit.person, strangers)},
         may_decide=visit.person.may(Action.DECIDE_QUARANTINE),
         records=shown_records(ends.records, visit.person),
         left_out=ends.left_out,

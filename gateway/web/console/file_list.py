@@ -10,6 +10,7 @@ from gateway.access import Action
 from gateway.errors import NotFound
 from gateway.operations.file_list import PAGE_SIZE, FileList, Wanted, list_page, waiting_for
 from gateway.operations.file_steps import choices
+from gateway.operations.second_person import strangers_to
 from gateway.store.adt_files import FileState
 from gateway.web.console.page import Page
 from gateway.web.console.visit import Visit
@@ -86,10 +87,12 @@ async def inbox(visit: Visit) -> web.StreamResponse:
     """List the files and decisions that wait for approval, one's own apart: somebody else approves those."""
     number = page_number(visit)
     found = await list_page(visit.services.database, visit.person, FileState.SUBMITTED, number)
-    rows = [(file, choices(file, visit.person)[0].obstacle) for file in found.files]
-    pages = Pages(APPROVE, {}, number, found.total, PAGE_SIZE)
     waiting = await visit.services.decisions.submitted(visit.person)
-    decisions = [(each, choices(each.file, visit.person)[0].obstacle) for each in waiting]
+    all_files = [*found.files, *(each.file for each in waiting)]
+    strangers = await strangers_to(visit.services.database, visit.person, all_files)
+    rows = [(file, choices(file, visit.person, strangers)[0].obstacle) for file in found.files]
+    pages = Pages(APPROVE, {}, number, found.total, PAGE_SIZE)
+    decisions = [(each, choices(each.file, visit.person, strangers)[0].obstacle) for each in waiting]
     return visit.show("approve.html", rows=rows, pages=pages, decisions=decisions, clock=clock_of(visit))
 
 

@@ -12,6 +12,7 @@ from gateway.audit.signed_file import FileKind
 from gateway.errors import Conflict, GatewayError, InvalidInput, NotFound, TokenUnavailable, Unavailable
 from gateway.operations.file_review import Review
 from gateway.operations.file_steps import Step, choices
+from gateway.operations.second_person import strangers_to
 from gateway.store.adt_files import FileState, StoredFile
 from gateway.web.console.changes import change_filters, change_page
 from gateway.web.console.file_list import FILES, TAGS, page_number
@@ -56,6 +57,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         raise NotFound("change_unknown", "there is no such kind of change", "Choose one on the file's page.")
     path = f"{FILES}/{number}"
     rows, pages = change_page(review, path, here, page_number(visit), services.rules.current)
+    strangers = await strangers_to(services.database, visit.person, [review.file])
     return visit.show(
         "file.html",
         status,
@@ -70,7 +72,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
         filters=change_filters(review, path, here),
         passkey=services.files.passkey,
         by_hand=services.delivery.channel == "by_hand",
-        choices={choice.step: choice.obstacle for choice in choices(review.file, visit.person)},
+        choices={choice.step: choice.obstacle for choice in choices(review.file, visit.person, strangers)},
         duties=tuple(Duty),
         covers=tuple(Cover),
         done_by=_shown_records(review),

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.errors import InvalidInput, TooLarge
 from gateway.web.files import read_body
@@ -89,8 +90,10 @@ async def _read_multipart(request: web.Request, limit: int) -> Form:
             if part.filename is None:
                 pairs.append((part.name, content.decode()))
             else:
-                uploads[part.name] = Upload(part.filename, content)
-    except (ValueError, AssertionError) as error:  # the library asserts what a sender may get wrong
+                # Bytes of a name that are not UTF-8 come as surrogates, which can be written nowhere.
+                name = part.filename.encode(errors="replace").decode()
+                uploads[part.name] = Upload(name, content)
+    except (ValueError, AssertionError, HttpProcessingError) as error:  # all that a sender may get wrong
         msg = "the parts of the form cannot be read"
         raise InvalidInput("form_malformed", msg, "Send it from the page itself.") from error
     return Form(_collected(pairs), uploads)

@@ -40,6 +40,11 @@ def served(page: Page) -> Serve:
             check_origin(request)
             form = await read_form(request, page.form_bytes)
             check_token(form.raw(TOKEN_FIELD), session)
+            try:
+                session = await session_of(request)  # a form may arrive as slowly as its sender likes
+            except NotAuthenticated:
+                return await given_back(request, page, form) or _to_sign_in(request)
+            session.person.require(page.action)
         response = await page.handler(Visit(request, page, session, form))
         if told(request, session) and not response.prepared and response.content_type == "text/html":
             forget(response)

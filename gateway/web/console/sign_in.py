@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.errors import NotAuthenticated, NotFound
-from gateway.web.console.cookie import give, session_of, take_away
+from gateway.web.console.cookie import give, leave, session_of, take_away
 from gateway.web.console.form import Fault, read_form
 from gateway.web.console.page import FORM_BYTES, Page
 from gateway.web.console.render import show
@@ -58,6 +58,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
             request, following, name, f"{error.message[:1].upper()}{error.message[1:]}", error.status
         )
     response = web.Response(status=303, headers={"Location": following})
+    await leave(request)
     give(request, response, secret)
     return response
 

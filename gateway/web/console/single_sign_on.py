@@ -8,7 +8,7 @@ from gateway.errors import InvalidInput, NotAuthenticated, NotFound
 from gateway.oidc.provider import ANSWER_PATH
 from gateway.oidc.tokens import LONGEST_TOKEN
 from gateway.operations.single_sign_on import UNDER_WAY_SECONDS, SingleSignOn
-from gateway.web.console.cookie import give
+from gateway.web.console.cookie import give, leave
 from gateway.web.console.form import read_form
 from gateway.web.console.serve import local_path
 from gateway.web.problems import problem
@@ -59,6 +59,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     )
     response = web.Response(status=303, headers={"Location": local_path(following)})
     response.del_cookie(_cookie(request), path="/", secure=request.secure, httponly=True, samesite="Lax")
+    await leave(request)
     give(request, response, secret)
     return response
 

@@ -59,6 +59,14 @@ def test_length_is_what_counts_and_any_characters_will_do(password: str) -> None
         "alicealicealice",
         "correcthorsebatterystaple",
         "ADMIN administrator",
+        "trustno1trustno1",
+        "Christmas2025",
+        "zaq12wsxcde3",
+        "qazwsxedcrfv",
+        "poiuytrewq12",
+        "abcdefghijkl",
+        "пароль123456",  # noqa: RUF001 - Cyrillic
+        "йцукенгшщзхъ",
     ],
 )
 def test_what_everybody_tries_is_refused(password: str) -> None:

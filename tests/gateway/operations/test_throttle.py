@@ -1,5 +1,7 @@
 """Guessing becomes slow, by account and by address, and nobody is locked out for good."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,45 @@ def test_one_good_account_does_not_clear_its_address() -> None:
     attempts.begin("name", "here", NOW)
     with pytest.raises(TooMany):
         attempts.begin("mine", "here", NOW)
+
+
+def test_one_network_of_ipv6_is_one_address() -> None:
+    """Its owner has as many addresses in it as anybody can try."""
+    attempts = Attempts()
+    for number in range(20):
+        attempts.begin(f"name {number}", f"2001:db8:0:1::{number:x}", NOW)
+    for address in ("2001:db8:0:1:ffff::1", "2001:db8:0:1::1%eth0"):
+        with pytest.raises(TooMany):
+            attempts.begin("another", address, NOW)
+    attempts.begin("another", "2001:db8:0:2::1", NOW)
+
+
+def guess_for_ever(attempts: Attempts, account: str) -> None:
+    """Try a password from many addresses as soon as each attempt is taken, for an hour."""
+    for second in range(3600):
+        with contextlib.suppress(TooMany):
+            attempts.begin(account, f"192.0.2.{second % 250}", NOW + second)
+
+
+def test_who_came_in_from_an_address_is_not_slowed_there_by_others_elsewhere() -> None:
+    attempts = Attempts()
+    attempts.begin("ann", "home", NOW)
+    attempts.succeeded("ann", "home")
+    guess_for_ever(attempts, "ann")
+    with pytest.raises(TooMany):
+        attempts.begin("ann", "a new address", NOW + 3599)
+    for _ in range(5):
+        attempts.begin("ann", "home", NOW + 3599)
+    with pytest.raises(TooMany):  # guessing there is slowed as well
+        attempts.begin("ann", "home", NOW + 3599)
+
+
+def test_it_remembers_so_many_places_that_somebody_came_in_from() -> None:
+    attempts = Attempts()
+    for number in range(REMEMBERED + 2):
+        attempts.begin("ann", f"place {number}", NOW)
+        attempts.succeeded("ann", f"place {number}")
+    assert len(attempts._came_in) == REMEMBERED
 
 
 def test_what_was_not_judged_does_not_count() -> None:
