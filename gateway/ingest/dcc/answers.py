@@ -17,12 +17,15 @@ class RecentAnswers:
         self._by_request: dict[str, Answer] = {}
 
     def add(self, group: Iterable[Checked]) -> set[str]:
-        """Remember the answers among *group*; return the requests that they answer."""
+        """Remember the answers among *group*, no acknowledgements; return the requests that they answer."""
         added = set()
         for each in group:
             response = each.response
-            if each.is_believed and response.kind == "answer" and response.request_id:
-                answer = Answer(response.responded_at_ms, each.message.received_at_ms, response.response_code)
+            if response.kind != "answer" or response.is_acknowledgement:
+                continue
+            if each.is_believed and response.request_id:
+                times = response.responded_at_ms, each.message.received_at_ms
+                answer = Answer(*times, response.response_code, each.sha256)
                 earlier = self._by_request.pop(response.request_id, answer)
                 newest = max(earlier, answer, key=lambda one: one.responded_at_ms)
                 self._by_request[response.request_id] = newest

@@ -19,6 +19,7 @@ from gateway.ingest.dcc.news import OTHERS, event_subject, not_kept_news, quaran
 from gateway.ingest.dcc.records import (
     Fresh,
     Recognised,
+    answers_entry,
     first_of_each,
     group_entry,
     match_key,
@@ -89,7 +90,9 @@ class DccRecorder:
             fresh = await self._keep_held(connection, new, numbers, matches)
             await self._tell(connection, fresh, numbers)
             answers = self._answers.of(answered | {each.held.request_id for each in fresh})
-            await note_answers(connection, answers)
+            if noted := await note_answers(connection, answers):
+                entry = answers_entry({request_id: answers[request_id] for request_id in sorted(noted)})
+                await append_record(connection, entry, self._clock())
             if new:
                 entry = group_entry(new, fresh, len(beyond))
                 await append_record(connection, entry, self._clock())
