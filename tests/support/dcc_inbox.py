@@ -53,7 +53,7 @@ class Inbox:
         recorder = DccRecorder(database, conditions, lambda: ours, *bounds, self.machine)
         self.certificates: tuple[x509.Certificate, ...] = (DCC.certificate,)
         self.inbox = DccInbox(recorder, lambda: self.certificates, queue_limit, self.machine)
-        self.recheck = Recheck(database, recorder, lambda: self.certificates)
+        self.recheck = Recheck(database, recorder, lambda: self.certificates, self.machine)
 
     async def take(self, *messages: bytes) -> list[Recognised]:
         """Hand in messages side by side."""
