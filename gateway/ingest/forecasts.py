@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.candidate import Candidate, Candidates
-from gateway.alerts.facts import ForecastFacts, decode_facts
+from gateway.alerts.facts import ForecastFacts, known_facts
 from gateway.clock import to_text
 from gateway.ingest.threshold_facts import threshold_facts
 from gateway.store.episodes import find_episode
@@ -87,10 +87,11 @@ async def _withdraw(
     if not incident.is_open:
         return  # a person has closed it
     reached = await _reached(connection, change)
-    facts = decode_facts(incident.detail)
-    ended = {"outcome": str(change.reason), "ended_at": to_text(change.ended), "reached": reached}
-    detail = msgspec.json.encode(msgspec.structs.replace(facts, **ended))
-    await update_incident(connection, incident.id, detail=detail)
+    facts = known_facts(incident.detail)
+    if isinstance(facts, ForecastFacts):  # what another release wrote stays as it is, and ends all the same
+        ended = {"outcome": str(change.reason), "ended_at": to_text(change.ended), "reached": reached}
+        detail = msgspec.json.encode(msgspec.structs.replace(facts, **ended))
+        await update_incident(connection, incident.id, detail=detail)
     reason = REASONS[change.reason] + (f" (candidate incident {reached})" if reached else "")
     await candidates.close(connection, incident, by="system", reason=reason, now=now, superseded_by=reached)
     log.info("forecast_ended", incident=incident.id, reason=change.reason)
