@@ -12,7 +12,7 @@ from gateway.clock import to_text
 from gateway.ingest.threshold_facts import threshold_facts
 from gateway.store.episodes import find_episode
 from gateway.store.forecasts import add_forecast, find_forecast, keep_forecast, remove_forecast
-from gateway.store.incidents import get_incident, update_incident
+from gateway.store.incidents import last_reopened, update_incident
 from thresholds.breach import EpisodeId
 from thresholds.model import Level, ThresholdKey
 from thresholds.outlook import ForecastChange, ForecastEnd, ForecastRaised, ForecastWithdrawn, OpenForecast
@@ -83,7 +83,7 @@ async def _withdraw(
     if stored is None or stored.state.raised != change.raised:
         return
     await remove_forecast(connection, change.key)
-    incident = await get_incident(connection, stored.incident_id)
+    incident = await last_reopened(connection, stored.incident_id)
     if not incident.is_open:
         return  # a person has closed it
     reached = await _reached(connection, change)

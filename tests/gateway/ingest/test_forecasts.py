@@ -248,7 +248,7 @@ async def test_without_a_warning_time_nothing_is_foretold(sqlite: Database) -> N
     assert await running.incidents() == []
 
 
-@pytest.mark.parametrize("detail", [b'{"kind":"forecast","shape":"of another release"}', b"{"])
+@pytest.mark.parametrize("detail", [b'{"kind":"forecast","shape":"of another release"}', b'{"kind":"x"}'])
 async def test_a_forecast_that_another_release_wrote_ends_like_any_other(
     database: Database, detail: bytes
 ) -> None:
@@ -263,5 +263,5 @@ async def test_a_forecast_that_another_release_wrote_ends_like_any_other(
     (forecast,) = await running.incidents()
     _, quarantine = await running.incidents("threshold")
     assert (forecast.state, forecast.superseded_by) == ("closed", quarantine.id)
-    assert forecast.detail == detail
+    assert bytes(forecast.detail) == detail
     assert await running.raised() == 0
