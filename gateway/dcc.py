@@ -39,7 +39,7 @@ class DccParts:
         bounds = dcc.sent_seconds, dcc.kept_unbelieved
         recorder = DccRecorder(database, conditions, self._our_users, *bounds, clock)
         self.inbox = DccInbox(recorder, self._now, dcc.queue_limit, clock)
-        self._recheck = Recheck(database, recorder, self._now)
+        self._recheck = Recheck(database, recorder, self._now, clock)
         self._seen_later = SeenLater(database, conditions, self._our_users, dcc.sent_seconds, clock)
         self.quarantine = Quarantine(database, dcc.expected_seconds, clock)
 

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.alerts.facts import Facts, decode_facts, kind_of, known_facts
+from gateway.alerts.facts import Facts, kind_of, known_facts
 from gateway.alerts.message import Event
 from gateway.alerts.muting import muted_event
 from gateway.alerts.telling import Telling
@@ -109,7 +109,7 @@ class Candidates:
     ) -> StoredIncident:
         """Open another incident with what is known of a closed one and a link to it.
 
-        Raises `Conflict` where it is not closed, or where one of its subject is open already.
+        Raises `Conflict` where it is not closed, where one of its subject is open already, or where it cannot be read.
         """
         again = await work_of(connection, earlier.id, None)
         if earlier.is_open or again.reopened_as:
@@ -122,7 +122,9 @@ class Candidates:
             msg = f"{which} is open for the same subject"
             remedy = "Ask its nominees." if hidden else f"Work on incident {other.id}."
             raise Conflict("incident_open_already", msg, remedy)
-        facts: Facts = decode_facts(earlier.detail)
+        if (facts := known_facts(earlier.detail)) is None:
+            msg = f"candidate incident {earlier.id} was written by another release"
+            raise Conflict("incident_unreadable", msg, "Add notes to it.")
         candidate = Candidate(facts, earlier.title, now, earlier.user_id, earlier.subject_key, earlier)
         change = Change(by, "incident.opened", f"reopened incident {earlier.id}", reason)
         more = {"reopens": earlier.id, "group_id": earlier.group_id}

@@ -38,8 +38,8 @@ def held(state: str, event: str, user: str, as_json: bool) -> None:
     rows = [
         [
             str(each["id"]),
-            f"{each['state']}, answered"
-            if each["answered_at"] and each["state"] == "held"
+            f"{each['state']} by the DCC"
+            if each["state"] == "ended" and each["decision_id"] is None
             else each["state"],
             each["received_at"],
             each["event_ref"],

@@ -7,12 +7,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.candidate import Candidate, Candidates
-from gateway.alerts.facts import ForecastFacts, decode_facts
+from gateway.alerts.facts import ForecastFacts, known_facts
 from gateway.clock import to_text
 from gateway.ingest.threshold_facts import threshold_facts
 from gateway.store.episodes import find_episode
 from gateway.store.forecasts import add_forecast, find_forecast, keep_forecast, remove_forecast
-from gateway.store.incidents import get_incident, update_incident
+from gateway.store.incidents import last_reopened, update_incident
 from thresholds.breach import EpisodeId
 from thresholds.model import Level, ThresholdKey
 from thresholds.outlook import ForecastChange, ForecastEnd, ForecastRaised, ForecastWithdrawn, OpenForecast
@@ -83,14 +83,15 @@ async def _withdraw(
     if stored is None or stored.state.raised != change.raised:
         return
     await remove_forecast(connection, change.key)
-    incident = await get_incident(connection, stored.incident_id)
+    incident = await last_reopened(connection, stored.incident_id)
     if not incident.is_open:
         return  # a person has closed it
     reached = await _reached(connection, change)
-    facts = decode_facts(incident.detail)
-    ended = {"outcome": str(change.reason), "ended_at": to_text(change.ended), "reached": reached}
-    detail = msgspec.json.encode(msgspec.structs.replace(facts, **ended))
-    await update_incident(connection, incident.id, detail=detail)
+    facts = known_facts(incident.detail)
+    if isinstance(facts, ForecastFacts):  # what another release wrote stays as it is, and ends all the same
+        ended = {"outcome": str(change.reason), "ended_at": to_text(change.ended), "reached": reached}
+        detail = msgspec.json.encode(msgspec.structs.replace(facts, **ended))
+        await update_incident(connection, incident.id, detail=detail)
     reason = REASONS[change.reason] + (f" (candidate incident {reached})" if reached else "")
     await candidates.close(connection, incident, by="system", reason=reason, now=now, superseded_by=reached)
     log.info("forecast_ended", incident=incident.id, reason=change.reason)

@@ -8,7 +8,7 @@ import stamina
 import structlog
 
 from gateway import tasks
-from gateway.errors import Unavailable
+from gateway.errors import GatewayError, Unavailable
 from gateway.ingest.document import DOCUMENT_MAX_BYTES, too_large
 from gateway.ingest.errors import IngestError, shown
 from gateway.ingest.not_counted import NotCounted
@@ -28,7 +28,14 @@ INFLATING: Final = 4
 LONGEST_PAUSE: Final = 2.0
 """Seconds between attempts to count while the store is away, at the most."""
 
+ATTEMPT_SECONDS: Final = 15.0
+"""How long an attempt to count may take at the end: a pause, the commit before its own, and that, with SQLite."""
+
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+
+
+class _Stopped(GatewayError):
+    """The store took it at no attempt before the stop."""
 
 
 class PassedOn:
@@ -43,6 +50,8 @@ class PassedOn:
         self._inflating = asyncio.Semaphore(INFLATING)
         self._group: asyncio.TaskGroup | None = None
         self._counting: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        """Whether what the store does not take is given up instead of tried again."""
 
     def reserve(self, size: int) -> bool:
         """Take *size* bytes for a copy; False where there is no room."""
@@ -78,12 +87,21 @@ class PassedOn:
             self._group = None
 
     async def finish(self, seconds: float) -> None:
-        """Wait until what was passed on is counted, *seconds* at the most; say what was not."""
-        if self._counting:
-            _, late = await asyncio.wait(self._counting, timeout=seconds)
-            for _ in late:
-                self._not_counted.add("stopped")
+        """Wait until what was passed on is counted, *seconds* at the most; say what was not.
+
+        What is said not to be counted is not counted after that: an attempt that is under way is waited for.
+        """
+        await self._ended(seconds)
+        self._stopping = True
+        for _ in await self._ended(ATTEMPT_SECONDS):
+            self._not_counted.add("stopped")
         await self._not_counted.finish()
+
+    async def _ended(self, seconds: float) -> set[asyncio.Task[None]]:
+        """Return which of those that count have not ended after *seconds*."""
+        if not self._counting:
+            return set()
+        return (await asyncio.wait(self._counting, timeout=seconds))[1]
 
     async def _count(self, data: bytes, encoding: str) -> None:
         request_id = ""
@@ -99,12 +117,17 @@ class PassedOn:
                 Unavailable, attempts=None, timeout=self._patience, wait_max=LONGEST_PAUSE
             ):
                 with attempt:
-                    await self._receiver.take(observation)
-        except (IngestError, Unavailable) as error:
+                    await self._take(observation)
+        except (IngestError, Unavailable, _Stopped) as error:
             self._not_counted.add(error.code, request_id)
         except Exception:
             log.exception("count_failed", request_id=request_id)
             self._not_counted.add("internal_error", request_id)
+
+    async def _take(self, observation: Observation) -> None:
+        if self._stopping:
+            raise _Stopped("stopped", "the gateway is being stopped", "")
+        await self._receiver.take(observation)
 
     async def _read(self, data: bytes, encoding: str) -> Observation:
         if not encoding:

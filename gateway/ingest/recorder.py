@@ -25,7 +25,7 @@ from gateway.store.episodes import (
     silence_episode,
 )
 from gateway.store.forecasts import find_forecast
-from gateway.store.incidents import StoredIncident, get_incident
+from gateway.store.incidents import StoredIncident, last_reopened
 from gateway.store.journal import Counted, Observation, keep_counted
 from thresholds.breach import Breach, Change, EpisodeEnded, EpisodeId, OpenEpisode
 from thresholds.model import Level
@@ -107,7 +107,7 @@ class Recorder:
         episode = await find_episode(connection, breach.supersedes)
         if episode is None or episode.incident_id is None:
             return None
-        return await get_incident(connection, episode.incident_id)
+        return await last_reopened(connection, episode.incident_id)
 
     async def _supersede(
         self, connection: AsyncConnection, incident: StoredIncident, by: int, now: float
@@ -152,11 +152,11 @@ async def _followed(
 ) -> StoredIncident | None:
     """Return whose marking a breach takes over: of the warning that it supersedes and the forecast that comes true.
 
-    Where both are marked it is the one that fewer people may see.
+    Where both are marked it is the one that fewer people may see; of one that a person took up again, it is that.
     """
     found = [superseded] if superseded else []
     if breach.level == Level.QUARANTINE and (known := await find_forecast(connection, breach.episode.key)):
-        found.append(await get_incident(connection, known.incident_id))
+        found.append(await last_reopened(connection, known.incident_id))
     return max(found, key=lambda each: list(MARKINGS).index(each.marking), default=None)
 
 

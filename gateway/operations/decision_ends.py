@@ -24,11 +24,12 @@ from gateway.store.decision_ends import (
     lines_left,
 )
 from gateway.store.decisions import OPEN, count_held_before, get_decision, held_by_state
+from gateway.store.quarantined import answered_undecided, end_requests
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 5.0
-AT_ONCE: Final = 2000
+AT_ONCE: Final = 1000
 """Requests that are ended in one transaction: the count commits in between."""
 
 TOLD: Final = (FileState.DELIVERED, FileState.ACKNOWLEDGED)
@@ -55,9 +56,12 @@ class DecisionEnds:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> int:
-        """Put on record which requests were answered; return how many."""
+        """Put on record which requests were answered; return how many, of those decided on or of the others."""
         async with self._database.read() as connection:
             found = await answered_rows(connection, AT_ONCE)
+            undecided = await answered_undecided(connection, AT_ONCE)
+        if undecided:
+            await self._end_undecided()
         by_decision: dict[int, list[int]] = {}
         for number, line in found:
             by_decision.setdefault(number, []).append(line)
@@ -72,7 +76,25 @@ class DecisionEnds:
                 await end_lines(connection, number, left, int(now), ANSWERED)
                 await _record(connection, "system", file, len(left), {"how": ANSWERED}, now)
             log.info("requests_ended", decision=number, requests=len(left))
-        return len(found)
+        return max(len(found), len(undecided))
+
+    async def _end_undecided(self) -> None:
+        """Put on record that requests have ended that the DCC answered though nobody decides on them.
+
+        It holds them no more. Nobody here had a part in it, so no decision and no person is named.
+        """
+        now = self._clock()
+        async with self._database.write() as connection:
+            # A person may have decided on some since they were read: these are left to the decision.
+            ended = await answered_undecided(connection, AT_ONCE)
+            await end_requests(connection, [row.id for row in ended], int(now))
+            told = [
+                {"request_id": row.request_id, "event_ref": row.event_ref, "code": row.answer_code}
+                for row in ended
+            ]
+            detail = {"requests": len(ended), "how": ANSWERED, "by": "dcc", "ended": told}
+            await append_record(connection, Entry("system", "dcc.requests_ended", "dcc", detail), now)
+        log.info("requests_ended_by_dcc", requests=len(ended))
 
     async def measure(self) -> None:
         """Show how many requests wait, since when, and how many for longer than they may."""

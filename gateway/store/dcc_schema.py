@@ -1,4 +1,4 @@
-"""The tables of what the DCC tells us: alerts that speak of quarantine, and the requests that are held."""
+"""The tables of what the DCC tells us: alerts that speak of quarantine, requests that are held, the last answers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -69,4 +69,13 @@ quarantined = Table(
     UniqueConstraint("request_id", "event_ref"),
     Index(None, "state", "received_at_ms"),
     Index(None, "user_id", "event_ref", "state"),
+)
+
+dcc_answers = Table(
+    "dcc_answers",
+    metadata,
+    # Of the last answer in it: they are numbered from the first that ever came.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # The answers of one group, by RequestID (msgpack).
+    Column("content", LargeBinary, nullable=False),
 )

@@ -108,6 +108,14 @@ async def get_incident(connection: AsyncConnection, incident_id: int) -> StoredI
     return _incident(row)
 
 
+async def last_reopened(connection: AsyncConnection, incident_id: int) -> StoredIncident:
+    """Return the last of the incidents that took this one up again; itself where none did."""
+    incident = await get_incident(connection, incident_id)
+    again = select(incidents.c.id).where(incidents.c.reopens == incident_id).limit(1)
+    number = (await connection.execute(again)).scalar_one_or_none()
+    return await last_reopened(connection, number) if number else incident
+
+
 async def list_incidents(
     connection: AsyncConnection,
     states: Collection[IncidentState] = (),

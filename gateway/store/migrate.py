@@ -10,7 +10,7 @@ from gateway.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 """The newest migration: where the store is there, Alembic is not loaded, which takes a tenth of a start."""
 
 

@@ -71,6 +71,8 @@ class Answer(msgspec.Struct, frozen=True):
     responded_at_ms: int
     received_at_ms: int
     code: str
+    sha256: str
+    """Of the message as it came."""
 
 
 _COLUMNS: Final = tuple(
@@ -93,6 +95,19 @@ async def add_held(connection: AsyncConnection, rows: Sequence[NewHeld]) -> None
         await connection.execute(insert(quarantined), values)
 
 
+async def answered_undecided(connection: AsyncConnection, limit: int) -> list[HeldRow]:
+    """Return up to *limit* requests that count as held, that nobody decides on, and that the DCC answered since."""
+    which = quarantined.c.state == HELD, quarantined.c.answered_at_ms.is_not(None)
+    query = select(*_COLUMNS).where(*which).order_by(quarantined.c.id).limit(limit)
+    return [HeldRow(*row) for row in await connection.execute(query)]
+
+
+async def end_requests(connection: AsyncConnection, numbers: Sequence[int], at: int) -> None:
+    """Keep that these requests have ended."""
+    change = update(quarantined).where(quarantined.c.id.in_(numbers))
+    await connection.execute(change.values(state=ENDED, ended_at=at))
+
+
 async def add_repeats(connection: AsyncConnection, repeats: Mapping[int, int]) -> None:
     """Add to each request for how many more alerts those stand that named it."""
     for number, more in repeats.items():
@@ -106,8 +121,8 @@ async def set_incident(connection: AsyncConnection, alert_ids: Iterable[int], in
     await connection.execute(change.values(incident_id=incident_id))
 
 
-async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer]) -> int:
-    """Keep the DCC's answers to requests that were held when it answered; return to how many.
+async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer]) -> set[str]:
+    """Keep the DCC's answers to requests that were held when it answered; return which these are.
 
     Whoever decides sees by it that a released request has ended. An answer of before (a Pre-Command that a
     Transform got under the same RequestID) says nothing of it: the DCC's own times tell. They are kept too, so
@@ -116,7 +131,7 @@ async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer
     names = "id", "request_id", "notified_at_ms", "answered_at_ms"
     columns = [quarantined.c[name] for name in names]
     query = select(*columns).where(quarantined.c.request_id.in_(list(answers)))
-    noted = 0
+    noted = set()
     for number, request_id, notified, known in (await connection.execute(query)).all():
         answer = answers[request_id]
         at_ms = min(answer.responded_at_ms, answer.received_at_ms)
@@ -125,7 +140,7 @@ async def note_answers(connection: AsyncConnection, answers: Mapping[str, Answer
         change = update(quarantined).where(quarantined.c.id == number)
         values = {"answered_at_ms": at_ms, "answer_code": answer.code}
         await connection.execute(change.values(**values))
-        noted += 1
+        noted.add(request_id)
     return noted
 
 

@@ -1,4 +1,7 @@
-"""SIGKILL fifty times in one run, at any moment: counts, incidents and alerts are those of a run without."""
+"""SIGKILL fifty times in one run, at any moment: counts, incidents and alerts are those of a run without.
+
+With PostgreSQL a dozen times: what a killed process leaves there is committed by the server.
+"""
 
 import functools
 import json
@@ -6,13 +9,17 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.support.api import Answer, wait_for
 from tests.support.daemon import Daemon, ids, row
 from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.postgres import PostgresServer
 from tests.support.senders import Senders
 from tests.support.softhsm import needs_softhsm
 
@@ -20,8 +27,9 @@ pytestmark = [needs_softhsm, needs_mosquitto]
 
 SEED: Final = int(os.environ.get("KILLS_SEED", time.time_ns() % 2**32))
 """A new one for each run; the test prints it where it fails."""
-KILLS: Final = 50
-KILLS_AFTER_PAUSE: Final = 8
+KILLS: Final = (42, 8)
+"""Before a pause without, and after it."""
+KILLS_WITH_POSTGRESQL: Final = (12,)
 
 STEADY: Final = "7.4"
 """All the time some of it: one warning, one quarantine, open from the beginning to the end."""
@@ -158,14 +166,36 @@ def check_counts(run: Run) -> None:
     assert sorted(ids(daemon.journal())) == sorted(identities)
 
 
-def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def sections(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Return the settings of the store of this kind; a database of PostgreSQL is dropped in the end."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    yield {"store": {"url": server.create("kills")}}
+    server.drop("kills")
+
+
+@pytest.mark.parametrize(
+    ("sections", "phases"),
+    [("sqlite", KILLS), ("postgresql", KILLS_WITH_POSTGRESQL)],
+    ids=["sqlite", "postgresql"],
+    indirect=["sections"],
+)
+def test_kills_lose_nothing_and_double_nothing(
+    tmp_path: Path, sections: dict[str, Any], phases: tuple[int, ...]
+) -> None:
     """Pulses open episodes, which stay open over many kills, end in a pause without, and open again.
 
     They are counted where the sender says that they were sent, so that what is repeated after a kill counts
     where it would have counted without.
     """
     print(f"KILLS_SEED={SEED}")  # noqa: T201 - pytest shows it where the test fails
-    with Mosquitto(tmp_path / "broker") as broker, Daemon(tmp_path / "d", mqtt=broker.section) as daemon:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Daemon(tmp_path / "d", mqtt=broker.section, **sections) as daemon,
+    ):
         wait_for("the broker", lambda: daemon.metric("ready", "broker") == 1)
         levels = [row(WARNING, QUARANTINE, service=variant, period="PT1M") for variant in PULSED]
         daemon.put_in_force(row(WARNING, QUARANTINE, service=STEADY, period="P1D"), *levels)
@@ -175,16 +205,16 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         run = Run(daemon, Senders(daemon))
         senders = run.senders
         with broker.client() as client, senders.sending(senders.one, senders.many, senders.by(client)):
-            for kills in (KILLS - KILLS_AFTER_PAUSE, KILLS_AFTER_PAUSE):
+            for phase, kills in enumerate(phases, 1):
                 with ThreadPoolExecutor(1) as pool:
                     pulses = [pool.submit(run.pulse, variant) for variant in PULSED]
                     for _ in range(kills):
                         run.kill()
                 for pulse in pulses:
                     pulse.result()
-                if kills != KILLS_AFTER_PAUSE:
+                if phase < len(phases):
                     run.wait_for_the_ends()
-        assert senders.repeated > KILLS / 2, "too little was repeated for this test to say anything"
+        assert senders.repeated > sum(phases) / 2, "too little was repeated for this test to say anything"
         check_counts(run)
         check_incidents(run)
         check_alerts(daemon)

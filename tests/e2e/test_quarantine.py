@@ -67,16 +67,21 @@ def test_a_list_is_narrowed_by_its_address(daemon: Daemon) -> None:
         assert daemon.as_("adam").get(f"/api/v1/quarantined{query}").code == "query_malformed"
 
 
-def test_a_held_request_that_was_answered_says_so_to_who_decides(daemon: Daemon) -> None:
-    """Nobody decided on it, and the DCC answered all the same: page and command line tell."""
+def test_a_request_that_the_dcc_answered_by_itself_has_ended_without_a_decision(daemon: Daemon) -> None:
+    """Page, command line and audit chain say that nobody here decided on it."""
     send(daemon, held(3, 31))
     send(daemon, DCC.sign(answer(request_id(3), "I0", at=time.time() + 1)))
+    wait_for("its end", lambda: quarantined(daemon, "?event=31&state=ended"))
+    (ended,) = quarantined(daemon, "?event=31&state=ended")
+    assert (ended["decision_id"], ended["answer_code"]) == (None, "I0")
     visitor = Visitor(daemon.url)
     visitor.sign_in("ana")
-    text = words(visitor.get("/quarantine?event=31"))
-    assert "held answered I0" in text
-    assert "answered" not in words(visitor.get("/quarantine?event=7")).partition("who waits longest")[2]
-    assert "held, answered" in daemon.as_("ana").cli("quarantine", "held", "--event", "31").stdout
+    assert "ended by the DCC, which answered I0" in words(visitor.get("/quarantine?event=31&state=ended"))
+    page = words(visitor.get(f"/quarantine/alerts/{ended['alert_id']}"))
+    assert "ended by the DCC itself, nobody decided on it" in page
+    held_31 = daemon.as_("ana").cli("quarantine", "held", "--state", "ended", "--event", "31")
+    assert "ended by the DCC" in held_31.stdout
+    assert daemon.verify_audit().returncode == 0
 
 
 def test_an_unsigned_alert_is_shown_with_the_reason_and_changes_nothing(daemon: Daemon) -> None:

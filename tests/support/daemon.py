@@ -1,5 +1,6 @@
 """A real daemon in a folder of its own: a process that can be stopped, killed and looked into."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any, Final, Self
 import msgspec
 import psutil
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.clock import to_text
 from gateway.store.journal import Observation
@@ -235,6 +237,8 @@ class Daemon:
 
     def query(self, sql: str, *values: Any) -> list[Any]:
         """Look into the database beside the daemon."""
+        if "store" in self._sections:
+            return asyncio.run(_asked(self._sections["store"]["url"], sql))
         with closing(sqlite3.connect(self.database_file, timeout=30)) as database:
             return database.execute(sql, values).fetchall()
 
@@ -263,6 +267,15 @@ class Daemon:
 
     def verify_audit(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return self.as_("adam").cli("audit", "verify", *arguments)
+
+
+async def _asked(url: str, sql: str) -> list[Any]:
+    engine = create_async_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return list((await connection.exec_driver_sql(sql)).all())
+    finally:
+        await engine.dispose()
 
 
 class _Burst:

@@ -70,9 +70,12 @@ def quarantine(
     return alert(inside, throttled=throttled, at=at)
 
 
-def answer(request: str, code: str = "I0", at: float = 1_796_083_200) -> bytes:
-    """Return an unsigned answer to *request*."""
+def answer(request: str, code: str = "I0", at: float = 1_796_083_200, *, named: bool = True) -> bytes:
+    """Return an unsigned answer to *request*; one that is not *named* has no ResponseID, as acknowledgements have none."""
+    user, device, counter = request.rsplit(":", 2)
     header = f"<sr:RequestID>{request}</sr:RequestID>"
+    if named:
+        header += f"<sr:ResponseID>{device}:{user}:{counter}</sr:ResponseID>"
     body = "<sr:ResponseMessage><sr:ServiceReference>4.1</sr:ServiceReference></sr:ResponseMessage>"
     return response(body, header=header, code=code, at=at)
 

@@ -53,7 +53,7 @@ class Inbox:
         recorder = DccRecorder(database, conditions, lambda: ours, *bounds, self.machine)
         self.certificates: tuple[x509.Certificate, ...] = (DCC.certificate,)
         self.inbox = DccInbox(recorder, lambda: self.certificates, queue_limit, self.machine)
-        self.recheck = Recheck(database, recorder, lambda: self.certificates)
+        self.recheck = Recheck(database, recorder, lambda: self.certificates, self.machine)
 
     async def take(self, *messages: bytes) -> list[Recognised]:
         """Hand in messages side by side."""
@@ -98,14 +98,24 @@ class Inbox:
         async with self.database.write() as connection:
             await add_digest(connection, fold.digest(numbers), numbers.new)
 
-    async def passed(self, *above: int, level: Level = Level.QUARANTINE, service: str = "4.1.1") -> None:
-        """Record that a level of the threshold on *service* was passed now, and requests above it."""
+    async def passed(
+        self,
+        *above: int,
+        level: Level = Level.QUARANTINE,
+        service: str = "4.1.1",
+        at: float | None = None,
+    ) -> None:
+        """Record that a level of the threshold on *service* was passed now or *at* a time, and requests above it."""
         key = ThresholdKey(UserId(USER_ID), "SR", service, 3600, Alignment.ROLLING)
-        episode = EpisodeId(key, level, int(self.machine()))
+        at = self.machine() if at is None else at
+        episode = EpisodeId(key, level, int(at))
+        above_ms = int(at * 1000)
         async with self.database.write() as connection:
             incident = await open_incident(connection, level=str(level), user_id=USER_ID)
             await open_episode(connection, episode, incident)
-            await add_excess(connection, [(episode, self.observation(number)) for number in above])
+            found = [self.observation(number) for number in above]
+            timed = [msgspec.structs.replace(each, observed_at_ms=above_ms) for each in found]
+            await add_excess(connection, [(episode, each) for each in timed])
 
     async def rows(self) -> list[HeldRow]:
         """Return the requests that are held."""

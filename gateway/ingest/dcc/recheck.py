@@ -1,4 +1,7 @@
-"""Checks alerts again that could not be checked: the DCC's new certificate may come after what it signed."""
+"""Checks alerts again that could not be checked.
+
+The DCC's new certificate may come after what it signed, and our own clock may have been behind.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from typing import Final
 import structlog
 from cryptography import x509
 
+from gateway.clock import Clock
 from gateway.ingest.dcc.certificates import Certificates
 from gateway.ingest.dcc.checked import Checked, Message, read_and_check
 from gateway.ingest.dcc.recorder import DccRecorder
@@ -23,10 +27,13 @@ PIECE: Final = 50
 class Recheck:
     """Looks at the start, and each time that it is rung."""
 
-    def __init__(self, database: Database, recorder: DccRecorder, certificates: Certificates) -> None:
+    def __init__(
+        self, database: Database, recorder: DccRecorder, certificates: Certificates, clock: Clock
+    ) -> None:
         self._database = database
         self._recorder = recorder
         self._certificates = certificates
+        self._clock = clock
         self._rung = asyncio.Event()
         self._rung.set()
 
@@ -54,7 +61,7 @@ class Recheck:
             if not found:
                 break
             after = found[-1].id
-            checked = await asyncio.to_thread(_verified, found, certificates)
+            checked = await asyncio.to_thread(_verified, found, certificates, int(self._clock() * 1000))
             if checked:
                 await self._recorder.record(checked)
             believed += len(checked)
@@ -62,11 +69,14 @@ class Recheck:
             log.warning("dcc_alerts_believed_now", alerts=believed)
 
 
-def _verified(alerts: Sequence[DoubtedAlert], certificates: Sequence[x509.Certificate]) -> list[Checked]:
+def _verified(
+    alerts: Sequence[DoubtedAlert], certificates: Sequence[x509.Certificate], now_ms: int
+) -> list[Checked]:
     found = []
     for alert in alerts:
         try:
-            checked = read_and_check(Message(alert.content, alert.source, alert.received_at_ms), certificates)
+            message = Message(alert.content, alert.source, alert.received_at_ms)
+            checked = read_and_check(message, certificates, now_ms)
         except IngestError:  # somebody changed the row
             continue
         if checked.is_believed:

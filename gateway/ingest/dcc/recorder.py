@@ -19,6 +19,7 @@ from gateway.ingest.dcc.news import OTHERS, event_subject, not_kept_news, quaran
 from gateway.ingest.dcc.records import (
     Fresh,
     Recognised,
+    answers_entry,
     first_of_each,
     group_entry,
     match_key,
@@ -74,7 +75,6 @@ class DccRecorder:
     async def record(self, group: Sequence[Checked]) -> list[Recognised]:
         """Record *group* and return what each message was, in order; raise `Unavailable` where nothing was."""
         matches = await self._match([each for each in group if each.response.held and each.is_believed])
-        answered = self._answers.add(group)
         async with self._database.write() as connection:
             alerts = [each for each in group if each.response.held]
             known = await known_alerts(connection, {each.sha256 for each in alerts})
@@ -88,8 +88,11 @@ class DccRecorder:
             numbers |= {each.sha256: known[each.sha256].id for each in later}
             fresh = await self._keep_held(connection, new, numbers, matches)
             await self._tell(connection, fresh, numbers)
+            answered = await self._answers.add(connection, group)
             answers = self._answers.of(answered | {each.held.request_id for each in fresh})
-            await note_answers(connection, answers)
+            if noted := await note_answers(connection, answers):
+                entry = answers_entry({request_id: answers[request_id] for request_id in sorted(noted)})
+                await append_record(connection, entry, self._clock())
             if new:
                 entry = group_entry(new, fresh, len(beyond))
                 await append_record(connection, entry, self._clock())

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.audit.record import Entry
+from gateway.clock import to_text
 from gateway.ingest.dcc.checked import Checked
 from gateway.ingest.dcc.matching import Match
 from gateway.ingest.dcc.response import Held
 from gateway.store.dcc_alerts import NewAlert
-from gateway.store.quarantined import NewHeld
+from gateway.store.quarantined import Answer, NewHeld
 
 SUBJECT: Final = "dcc"
 """What the audit record of a group is about."""
@@ -114,6 +115,20 @@ def group_entry(new: Sequence[Checked], fresh: Sequence[Fresh], dropped: int) ->
         "sha256_of_hashes": together,
     }
     return Entry("system", "dcc.alerts", SUBJECT, detail)
+
+
+def answers_entry(answers: Mapping[str, Answer]) -> Entry:
+    """Return the audit record of answers to requests that are held; the bytes of an answer are not kept, their hash is."""
+    told = [
+        {
+            "request_id": request_id,
+            "code": answer.code,
+            "responded_at": to_text(answer.responded_at_ms / 1000),
+            "sha256": answer.sha256,
+        }
+        for request_id, answer in answers.items()
+    ]
+    return Entry("system", "dcc.answers", SUBJECT, {"answers": told})
 
 
 def recognised(

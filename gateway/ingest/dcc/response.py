@@ -21,6 +21,8 @@ RESPONSE_MAX_BYTES: Final = 4 * 1024 * 1024
 QUARANTINE_MAX_BYTES: Final = 64 * 1024
 """Of a Response that speaks of quarantine, which is kept: the schema allows about 4 000 bytes."""
 UNSIGNED_INT_MAX: Final = 2**32 - 1
+ACCEPTED: Final = "I99"
+"""The code by which the DCC says that it took a request; its answer comes later."""
 
 
 class BreachKind(enum.StrEnum):
@@ -73,6 +75,16 @@ class DccResponse(msgspec.Struct, frozen=True):
     def stands_for(self) -> int:
         """For how many alerts this one stands: a throttled one is sent instead of several."""
         return max(1, self.throttled_count or 0)
+
+    @property
+    def is_acknowledgement(self) -> bool:
+        """Whether the DCC says by it that it took a message or refused it, and not what came of the request.
+
+        A request that is sent again while it is held gets one too. The answer of a device has a ResponseID, an
+        acknowledgement has none.
+        """
+        refused = self.response_code.startswith("E") and not self.response_id
+        return self.kind == "answer" and (refused or self.response_code == ACCEPTED)
 
 
 def _name(local: str) -> str:

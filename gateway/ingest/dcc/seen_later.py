@@ -1,7 +1,8 @@
-"""Looks again for requests that the DCC told us of before we saw them leave.
+"""Looks again for requests that the DCC told us of before we knew as much as it did.
 
 A source may bring a request after the DCC's alert: a file is dropped when it is full, a broker was away. Until then
-it counts as one that somebody else may have sent.
+it counts as one that somebody else may have sent. What is brought late may also pass a level of ours at the time of
+a request that we saw leave: until then it counts as one that we did not expect to be held.
 """
 
 import asyncio
@@ -14,28 +15,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.alerts.condition import News
 from gateway.alerts.conditions import Conditions
-from gateway.alerts.facts import DccQuarantine, UnknownRequest, kind_of, known_facts
+from gateway.alerts.facts import UnknownRequest, kind_of, known_facts
 from gateway.audit.record import Entry
 from gateway.clock import Clock
-from gateway.ingest.dcc.matching import Match, Matched, match
+from gateway.ingest.dcc.matching import Matched, Sighting, match
+from gateway.ingest.dcc.moved import Moved, held_of, keep_moved, tell_moved
 from gateway.ingest.dcc.news import NAMED
 from gateway.ingest.dcc.records import SUBJECT
-from gateway.ingest.dcc.response import BreachKind, Held
-from gateway.ingest.dcc.sightings import look_up
+from gateway.ingest.dcc.sightings import look_up, look_up_levels
 from gateway.store.audit_log import append_record
 from gateway.store.database import Database
-from gateway.store.incidents import find_open, get_incident
-from gateway.store.unseen import UnseenRequest, match_later, unseen_requests
+from gateway.store.incidents import find_open
+from gateway.store.unseen import UNPREDICTED, UNSEEN, Rematchable, matched_so_far
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 30.0
 BACK_SECONDS: Final = 300
 """What arrived so long before the last look is looked at again: it may have been on its way into a digest."""
+LASTED_SECONDS: Final = 3600
+"""A level that ended so long before the last look was laid beside what is held then: none is shown later than that."""
 AT_ONCE: Final = 5000
 """Requests that are looked for, the newest: a flood of others' requests costs no more."""
-
-Found = list[tuple[UnseenRequest, Match]]
 
 
 class SeenLater:
@@ -63,41 +64,64 @@ class SeenLater:
             await self.look()
 
     async def look(self) -> int:
-        """Put on record what was seen leaving meanwhile; return how many requests that were."""
-        now, ours = int(self._clock()), self._ours()
+        """Put on record of what our own count says something else by now; return of how many requests."""
+        now = int(self._clock())
+        found = await self._look_for_unseen(now) + await self._look_for_unpredicted(now)
+        self._looked_at = now
+        return found
+
+    async def _look_for_unseen(self, now: int) -> int:
+        ours = self._ours()
         async with self._database.read() as connection:
-            rows = await unseen_requests(connection, (now - self._sent_seconds) * 1000, AT_ONCE)
+            rows = await matched_so_far(connection, UNSEEN, (now - self._sent_seconds) * 1000, AT_ONCE)
         found = await self._found([row for row in rows if not ours or row.user_id in ours])
         if found:
             async with self._database.write() as connection:
-                found = [
-                    (row, seen)
-                    for row, seen in found
-                    if await match_later(connection, row.id, _values(row, seen))
-                ]
+                found = await keep_moved(connection, found)
                 seen_ids = {row.id for row, _ in found}
                 await self._tell(connection, found, [row for row in rows if row.id not in seen_ids])
             self._conditions.ring()
             log.info("requests_seen_later", requests=len(found))
-        self._looked_at = now
         return len(found)
 
-    async def _found(self, rows: Sequence[UnseenRequest]) -> Found:
+    async def _look_for_unpredicted(self, now: int) -> int:
+        """Put on record which of the requests that were not expected to be held are above a level, or at its time."""
+        since = now - self._sent_seconds
+        async with self._database.read() as connection:
+            rows = await matched_so_far(connection, UNPREDICTED, since * 1000, AT_ONCE)
+        lasted = max(since, self._looked_at - LASTED_SECONDS)
+        looked = await look_up_levels(self._database, {row.request_id for row in rows}, lasted)
+        matches = [
+            (row, match(held_of(row), looked.seen.get(row.request_id) or _sighted(row), looked.passed))
+            for row in rows
+        ]
+        found = [(row, seen) for row, seen in matches if seen.episode_id is not None]
+        if found:
+            async with self._database.write() as connection:
+                found = await keep_moved(connection, found)
+                await _record(connection, "dcc.matched_later", found, self._clock())
+                await tell_moved(connection, self._conditions, found, self._clock())
+            self._conditions.ring()
+            log.info("requests_matched_later", requests=len(found))
+        return len(found)
+
+    async def _found(self, rows: Sequence[Rematchable]) -> list[Moved]:
         if not rows:
             return []
         first = min(row.received_at_ms for row in rows) // 1000
         since = max(first, self._looked_at) - BACK_SECONDS
         looked = await look_up(self._database, {row.request_id for row in rows}, since)
         matches = [
-            (row, match(_held(row), looked.seen.get(row.request_id, []), looked.passed)) for row in rows
+            (row, match(held_of(row), looked.seen.get(row.request_id, []), looked.passed)) for row in rows
         ]
         return [(row, seen) for row, seen in matches if seen.matched is not Matched.UNKNOWN]
 
-    async def _tell(self, connection: AsyncConnection, found: Found, left: Sequence[UnseenRequest]) -> None:
+    async def _tell(
+        self, connection: AsyncConnection, found: Sequence[Moved], left: Sequence[Rematchable]
+    ) -> None:
         """Say it in the audit chain and at the incidents that are open."""
-        now, counts = self._clock(), Counter(str(seen.matched) for _, seen in found)
-        detail = {"requests": len(found), "matched": dict(counts)}
-        await append_record(connection, Entry("system", "dcc.seen_later", SUBJECT, detail), now)
+        now = self._clock()
+        await _record(connection, "dcc.seen_later", found, now)
         for user, count in sorted(Counter(row.user_id for row, _ in found).items()):
             incident = await find_open(connection, kind_of(UnknownRequest), user)
             facts = known_facts(incident.detail) if incident else None
@@ -109,29 +133,18 @@ class SeenLater:
                 more = {"seen_later": count}
                 news = News(UnknownRequest, user, what, now, begins=0, figures=figures, more=more)
                 await self._conditions.put(connection, news)
-        for number in sorted({row.incident_id for row, _ in found if row.incident_id}):
-            incident = await get_incident(connection, number)
-            facts = known_facts(incident.detail)
-            if isinstance(facts, DccQuarantine) and incident.is_open:
-                moved = Counter(str(seen.matched) for row, seen in found if row.incident_id == number)
-                more = dict(moved) | {str(Matched.UNKNOWN): -moved.total()}
-                news = News(DccQuarantine, facts.subject, facts.detail, now, begins=0, more=more)
-                await self._conditions.put(connection, news)
+        await tell_moved(connection, self._conditions, found, now)
 
 
-def _held(row: UnseenRequest) -> Held:
-    return Held(BreachKind(row.breach), row.request_id, row.event_ref)
+def _sighted(row: Rematchable) -> list[Sighting]:
+    """Return when a request was seen leaving, as it is on record; nothing where it named no time of its own."""
+    if row.sent_at_ms is None or row.sent_until_ms is None or row.communication_class is None:
+        return []
+    times = row.sent_at_ms, row.sent_until_ms
+    return [Sighting(row.communication_class, *times, row.service_reference_variant)]
 
 
-def _values(row: UnseenRequest, seen: Match) -> dict[str, object]:
-    """Return the columns; without a time where the source gave none but that of its coming, after the alert."""
-    sighting = seen.sighting
-    timed = sighting if sighting and sighting.from_ms <= row.received_at_ms else None
-    return {
-        "matched": str(seen.matched),
-        "sent_at_ms": timed.from_ms if timed else None,
-        "sent_until_ms": min(timed.until_ms, row.received_at_ms) if timed else None,
-        "communication_class": sighting.communication_class if sighting else None,
-        "service_reference_variant": sighting.service_reference_variant if sighting else None,
-        "episode_id": seen.episode_id,
-    }
+async def _record(connection: AsyncConnection, action: str, found: Sequence[Moved], now: float) -> None:
+    counts = Counter(str(seen.matched) for _, seen in found)
+    detail = {"requests": len(found), "matched": dict(counts)}
+    await append_record(connection, Entry("system", action, SUBJECT, detail), now)

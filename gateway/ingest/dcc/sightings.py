@@ -55,6 +55,16 @@ async def look_up(database: Database, request_ids: Collection[str], since: int) 
     return Looked(seen, passed)
 
 
+async def look_up_levels(database: Database, request_ids: Collection[str], since: int) -> Looked:
+    """Return which quarantine levels lasted at second *since* or later, and those of *request_ids* above them."""
+    wanted = set(request_ids)
+    async with database.read() as connection:
+        passed = await _passed(connection, _users(wanted), since)
+        if not passed:
+            return Looked({}, [])
+        return Looked(await _in_excess(connection, wanted, [each.id for each in passed]), passed)
+
+
 async def known_since(connection: AsyncConnection, since: int, now: int) -> int:
     """Return from which second on it is known what left, *since* or later; *now* where nothing was seen leaving."""
     firsts = [
@@ -69,7 +79,10 @@ def _users(request_ids: Collection[str]) -> set[str]:
     return {request_id[:23] for request_id in request_ids}
 
 
-async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
+async def _in_excess(
+    connection: AsyncConnection, wanted: set[str], above: Collection[int] | None = None
+) -> Seen:
+    """Return which of *wanted* are in the excess of any episode of their User IDs, or of those in *above* alone."""
     query = (
         select(
             excess.c.request_id,
@@ -83,6 +96,8 @@ async def _in_excess(connection: AsyncConnection, wanted: set[str]) -> Seen:
         .join(episodes, episodes.c.id == excess.c.episode_id)
         .where(episodes.c.user_id.in_(_users(wanted)), excess.c.request_id.in_(wanted))
     )
+    if above is not None:
+        query = query.where(excess.c.episode_id.in_(above))
     rows = (await connection.execute(query)).all()
     variants = {
         row.request_id: variant

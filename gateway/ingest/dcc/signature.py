@@ -50,7 +50,7 @@ class Trust(enum.StrEnum):
     UNKNOWN_SIGNER = "unknown_signer"
     """No configured certificate is that of the signer."""
     UNCHECKED = "unchecked"
-    """It could not be checked: no certificates are configured, or the algorithm is none that is taken."""
+    """It could not be checked: no certificates are configured, the algorithm is none that is taken, or it is from the future."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

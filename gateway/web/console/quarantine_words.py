@@ -45,7 +45,7 @@ TRUSTS: Final = MappingProxyType(
         "unchecked": (
             "not checked",
             "warning",
-            "It could not be checked: no certificate is configured, or it is signed in a way that is not taken.",
+            "It could not be checked: no certificate, a way to sign that is not taken, or a time to come by our clock.",
         ),
     }
 )

@@ -246,3 +246,22 @@ async def test_without_a_warning_time_nothing_is_foretold(sqlite: Database) -> N
     await running.put_in_force((150, 200))
     await running.send(12, 400)
     assert await running.incidents() == []
+
+
+@pytest.mark.parametrize("detail", [b'{"kind":"forecast","shape":"of another release"}', b'{"kind":"x"}'])
+async def test_a_forecast_that_another_release_wrote_ends_like_any_other(
+    database: Database, detail: bytes
+) -> None:
+    """What cannot be read stays as it is; it keeps nothing else from going on record."""
+    running = Gateway(database)
+    await running.put_in_force((150, 200))
+    await running.send(12, 300)
+    (forecast,) = await running.incidents()
+    async with database.write() as connection:
+        await update_incident(connection, forecast.id, detail=detail)
+    await running.send(12, 750)
+    (forecast,) = await running.incidents()
+    _, quarantine = await running.incidents("threshold")
+    assert (forecast.state, forecast.superseded_by) == ("closed", quarantine.id)
+    assert bytes(forecast.detail) == detail
+    assert await running.raised() == 0

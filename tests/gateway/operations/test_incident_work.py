@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import Conflict, GatewayError, InvalidInput, NotFound, NotPermitted
 from gateway.life import FINDINGS, OPEN_STATES, IncidentState
 from gateway.store.database import Database
-from gateway.store.incidents import count_open, find_open, get_incident
+from gateway.store.incidents import count_open, find_open, get_incident, update_incident
 from tests.support.incident_work import ADAM, ANA, OLGA, ZOE, Office, queue_facts
 
 ACKNOWLEDGED, CONFIRMED, CLOSED = (IncidentState(name) for name in ("acknowledged", "confirmed", "closed"))
@@ -96,6 +96,16 @@ async def test_closing_needs_a_finding_and_takes_both_steps_at_once(sqlite: Data
     assert (closed.state, closed.finding) == (CLOSED, IncidentState.EXPECTED_WORK)
     with pytest.raises(Conflict, match="closed already by ana"):
         await office.work.close(ZOE, number, "again", CONFIRMED)
+
+
+async def test_what_another_release_wrote_is_not_taken_up_by_another_incident(sqlite: Database) -> None:
+    office = await Office(sqlite).staffed()
+    first = await office.open(queue_facts(), "full", subject_key="queue")
+    await office.work.close(ANA, first.id, "over", CONFIRMED)
+    async with sqlite.write() as connection:
+        await update_incident(connection, first.id, detail=b'{"kind":"of another release"}')
+    with pytest.raises(Conflict, match="another release"):
+        await office.work.reopen(ANA, first.id, "more")
 
 
 async def test_a_closed_incident_is_taken_up_by_another_that_names_it(database: Database) -> None:

@@ -77,3 +77,45 @@ async def test_what_went_into_a_digest_meanwhile_is_found_too(sqlite: Database) 
         assert unknown.detail.endswith("later each of them was seen")
         (row,) = await inbox.rows()
         assert (row.matched, row.communication_class) == ("not_predicted", "SR")
+
+
+async def test_a_level_that_late_requests_pass_is_laid_beside_what_the_dcc_held_before(
+    database: Database,
+) -> None:
+    """The DCC counted what came here later: what it holds was expected after all, as soon as we know as much."""
+    async with running(database) as inbox:
+        later = watch(inbox)
+        await inbox.saw(1, 2, 3)
+        await inbox.held(1, 2)
+        await inbox.held(3, breach="ADAttributeLimitsBreach")
+        assert [row.matched for row in await inbox.rows()] == ["not_predicted", "not_predicted", "sent"]
+        assert await later.look() == 0
+        inbox.machine.wait(60)
+        await inbox.passed(2, at=inbox.machine() - 60)
+        assert await later.look() == 2
+        rows = {row.request_id.rpartition(":")[2]: row for row in await inbox.rows()}
+        assert [(name, row.matched) for name, row in sorted(rows.items())] == [
+            ("1", "predicted"),
+            ("2", "in_excess"),
+            ("3", "sent"),
+        ]
+        assert rows["1"].episode_id == rows["2"].episode_id is not None
+        assert rows["1"].sent_at_ms == rows["2"].sent_at_ms == (inbox.machine() - 60) * 1000
+        ((_, event),) = await inbox.incidents("dcc_quarantine")
+        told = [event.figures[name] for name in ("requests", "not_predicted", "predicted", "in_excess")]
+        assert told == [3, 0, 1, 1]
+        actions = [json.loads(record.body)["action"] async for record in all_records(database)]
+        assert actions.count("dcc.matched_later") == 1
+        assert "dcc.seen_later" not in actions
+        assert await later.look() == 0
+
+
+async def test_a_level_that_is_passed_after_a_request_was_held_did_not_expect_it(sqlite: Database) -> None:
+    async with running(sqlite) as inbox:
+        later = watch(inbox)
+        await inbox.saw(1)
+        await inbox.held(1)
+        inbox.machine.wait(60)
+        await inbox.passed(7)
+        assert await later.look() == 0
+        assert [row.matched for row in await inbox.rows()] == ["not_predicted"]
