@@ -136,12 +136,18 @@ def values_of(row: Row) -> dict[str, str]:
     }
 
 
-def options(rates: Iterable[Row]) -> dict[str, list[tuple[str, str]]]:
-    """Return what each filter can be set to, as pairs of value and label, in the order of the list."""
+def options(rates: Iterable[Row], wanted: Wanted) -> dict[str, list[tuple[str, str]]]:
+    """Return what each filter can be set to, as pairs of value and label, in the order of the list.
+
+    Every state is among them, and so is what is *wanted* where no row has it: the form shows what holds.
+    """
     rows = [(row, values_of(row)) for row in rates]
     found: dict[str, list[tuple[str, str]]] = {}
     for name in FILTERS:
         first = {values[name]: row for row, values in reversed(rows)}
         known = sorted(first, key=lambda value: _ORDERS[name](first[value]))
-        found[name] = [("", "any"), *[(value, value) for value in known]]
+        known = [*_SEVERITY] if name == "state" else known
+        asked = wanted.filters.get(name, "")
+        absent = [(asked, f"{asked} (none now)")] if asked and asked not in known else []
+        found[name] = [("", "any"), *[(value, value) for value in known], *absent]
     return found

@@ -46,7 +46,7 @@ async def rates(visit: Visit) -> web.StreamResponse:
         wanted=want,
         found=found,
         listed=[_listed(services, row) for row in _foretold(services, found.rows)],
-        options=options(rows),
+        options=options(rows, want),
         now=services.clock(),
         total=len(rows),
     )
