@@ -9,10 +9,9 @@ from aiohttp import web
 
 from gateway.access import Action
 from gateway.operations.curves import Past, read_past, with_levels
-from gateway.operations.rates import ShownRate
 from gateway.store.past_thresholds import PastEpisode
 from gateway.web.console.drawing import Chart, Frame, bar, chart, top
-from gateway.web.console.lengths import breach_sentence, breach_words, length
+from gateway.web.console.lengths import breach_words, forecast_sentence, length
 from gateway.web.console.page import Page
 from gateway.web.console.rate_key import key_path, key_text, live_key, parse_key
 from gateway.web.console.rate_list import PATH
@@ -70,7 +69,7 @@ def _now(services: Services, key: ThresholdKey) -> dict[str, Any]:
         "live_key": live_key(key),
         "bar": bar(current.count, current.warning, current.quarantine),
         "breach": breach_words(current.time_to_breach) if current.count else "not in sight",
-        "forecast": _sentence(current),
+        "forecast": forecast_sentence(current),
     }
 
 
@@ -80,14 +79,6 @@ async def _read(visit: Visit) -> tuple[ThresholdKey, Shown, Past]:
     shown = shown_span(visit.request.query, int(services.clock()))
     past = await read_past(services.database, services.history, visit.person, key, shown.span)
     return key, shown, past
-
-
-def _sentence(current: ShownRate) -> str:
-    if current.quarantine is None:
-        return "No threshold holds now."
-    if not current.count:
-        return "Nothing is counted, so no breach is in sight."
-    return breach_sentence(current.time_to_breach)
 
 
 def _charts(past: Past, shown: Shown) -> list[Chart]:
