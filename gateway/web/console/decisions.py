@@ -155,7 +155,8 @@ async def _ended(visit: Visit, number: int) -> str:
 
 def _page(name: str, take: Taken, action: Action, field: str = "") -> Page:
     handler = functools.partial(step, take=take, field=field)
-    return Page("POST", f"{ONE}/{name}", handler, action, "Decision", parent=DECISIONS)
+    kept = field.partition("-")[0]  # the fields of two forms of the page are told apart by what they are for
+    return Page("POST", f"{ONE}/{name}", handler, action, "Decision", parent=DECISIONS, kept_field=kept)
 
 
 PAGES: Final = (
