@@ -55,6 +55,31 @@ def test_a_faulty_file_is_mended_where_it_was_pasted(browser: Browser, daemon: D
         expect(page.get_by_role("heading", level=1)).to_have_text("mended.csv")
 
 
+def test_a_file_that_is_chosen_after_a_faulty_one_has_its_own_name(browser: Browser, daemon: Daemon) -> None:
+    def choose(page: Page, name: str, data: bytes) -> None:
+        page.get_by_label("File", exact=True).set_input_files(
+            {"name": name, "mimeType": "text/csv", "buffer": data}
+        )
+        submit(page)
+
+    with opened(browser, daemon.url) as page:
+        sign_in(page, "alice")
+        page.goto("/files/new")
+        choose(page, "empty.csv", b"")
+        expect(page.get_by_role("alert")).to_contain_text("empty.csv is empty")
+        choose(page, "latin.csv", adt_text([row(64, 100, service="7.\xe9")]).encode("latin-1"))
+        expect(page.get_by_role("alert")).to_contain_text("not of the file's encoding")
+        expect(page.get_by_text("Mend the file and choose it again.")).to_be_visible()
+        expect(page.get_by_label("Name of the file")).to_have_value("latin.csv")
+        choose(page, "mended.csv", adt_text([row(64, 100)]).encode())
+        expect(page).to_have_title(re.compile("^ADT file [0-9]+: mended.csv"))
+        page.goto("/files/new")
+        page.get_by_label("Name of the file").fill("typed.csv")
+        choose(page, "empty.csv", b"")
+        choose(page, "other.csv", adt_text([row(65, 101)]).encode())
+        expect(page.get_by_role("heading", level=1)).to_have_text("typed.csv")
+
+
 def test_a_file_is_approved_by_another_signed_and_what_the_browser_gets_verifies(
     browser: Browser, daemon: Daemon, tmp_path: Path
 ) -> None:

@@ -66,7 +66,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
     return visit.show(
         "decision.html",
         status,
-        title=f"{found.stored.action.capitalize()} {file.row_count} quarantined requests",
+        title=f"Decision {number}: {found.stored.action.lower()} {file.row_count:,} requests",
         faults=faults,
         sent=visit.form,
         decision=found.stored,

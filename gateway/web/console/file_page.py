@@ -59,7 +59,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
     return visit.show(
         "file.html",
         status,
-        title=review.file.name,
+        title=f"ADT file {number}: {review.file.name}",
         faults=faults,
         sent=visit.form,
         review=review,
