@@ -9,14 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.adt import HEADER, adt_text
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 from tests.support.past import give_past, kind
 from tests.support.with_people import SUPPLIER
 
 pytestmark = needs_chromium
 
-WIDTH = 360
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -267,5 +266,4 @@ def test_everybody_can_use_a_page(browser: Browser, daemon: Daemon, path: str) -
         sign_in(page, "dora")
         page.goto(path.format(number=number))
         assert_accessible(page)
-        page.set_viewport_size({"width": WIDTH, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        assert_fits(page)

@@ -14,13 +14,12 @@ from gateway.web.console.drawing import bar
 from gateway.web.console.lengths import breach_sentence, breach_words
 from tests.gateway.web.console.test_lengths import FORECASTS
 from tests.support.api import header_line
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 from tests.support.with_people import OTHER_SUPPLIER, SUPPLIER
 
 pytestmark = needs_chromium
 
-WIDTH = 360
 KEY = f"{SUPPLIER}~SR~7.4~PT1H~rolling"
 
 
@@ -77,7 +76,9 @@ def test_a_count_climbs_to_its_breach_while_somebody_watches(page: Page, rated: 
     assert page.evaluate("window.stays")
 
 
-def test_what_is_said_of_the_time_to_breach_moves_with_the_count(browser: Browser, own_daemon: Daemon) -> None:
+def test_what_is_said_of_the_time_to_breach_moves_with_the_count(
+    browser: Browser, own_daemon: Daemon
+) -> None:
     own_daemon.put_in_force(row(3, 5))
     with opened(browser, own_daemon.url) as page:
         sign_in(page, "adam")
@@ -100,7 +101,9 @@ def test_a_lost_connection_is_told_with_the_time_of_the_numbers_and_made_up_for(
         expect(state).to_have_text("live")
         assert own_daemon.stop() == 0
         expect(state).to_have_text("not connected")
-        expect(text).to_have_text(re.compile(r"The numbers are old: they are those of [0-9]+ [A-Z][a-z]+ [0-9]{4} [0-9:]{8} UTC"))
+        expect(text).to_have_text(
+            re.compile(r"The numbers are old: they are those of [0-9]+ [A-Z][a-z]+ [0-9]{4} [0-9:]{8} UTC")
+        )
         assert text.get_attribute("title")  # what the clock here said then
         own_daemon.set("http", port=urlsplit(own_daemon.url).port)
         own_daemon.start()
@@ -221,6 +224,5 @@ def test_everybody_can_use_a_page(page: Page, path: str) -> None:
     if "?user" not in path:
         expect(page.locator('[data-live="state"]')).to_have_text("live")
     assert_accessible(page)
-    page.set_viewport_size({"width": WIDTH, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+    assert_fits(page)
     assert_accessible(page)

@@ -7,12 +7,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.api import header_line, wait_for
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 
 pytestmark = needs_chromium
 
-WIDTH = 360
 SENT = 70
 
 
@@ -62,8 +61,7 @@ def test_everybody_can_use_a_page(browser: Browser, breached: Daemon, path: str)
         sign_in(page, "olga")
         page.goto(path)
         assert_accessible(page)
-        page.set_viewport_size({"width": WIDTH, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        assert_fits(page)
 
 
 def test_who_may_not_see_a_page_is_told_so_on_one(browser: Browser, breached: Daemon) -> None:

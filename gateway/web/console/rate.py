@@ -110,7 +110,9 @@ def _episodes(episodes: Sequence[PastEpisode], until: int) -> Iterator[tuple[int
 async def counts(visit: Visit) -> web.StreamResponse:
     """Download the points of the curve as CSV."""
     if span_faults(visit.request.query):
-        raise InvalidInput("query_malformed", "from and to are not two times, one after the other", "Correct the address.")
+        raise InvalidInput(
+            "query_malformed", "from and to are not two times, one after the other", "Correct the address."
+        )
     key, _, past = await _read(visit)
     name = f"{key_text(key)}.csv".replace("*", "any").replace("~", "_")
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}

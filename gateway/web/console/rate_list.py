@@ -53,6 +53,21 @@ _ORDERS: Final[Mapping[str, Callable[[Row], Any]]] = {
 }
 
 
+ORDERS: Final[Mapping[str, str]] = {
+    "-use": "most used first",
+    "use": "least used first",
+    "breach": "soonest breach first",
+    "headroom": "least headroom first",
+    "-count": "highest count first",
+    "-state": "worst state first",
+    "service": "service",
+    "class": "class",
+    "period": "shortest period first",
+    "user": "User ID",
+}
+"""The orders that the form names; the headers of the table give every one in both directions."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What somebody wants to see of the rates; what makes no sense is left out."""
 
@@ -134,6 +149,16 @@ def values_of(row: Row) -> dict[str, str]:
         "period": format_period(key.period_seconds),
         "state": rate.state,
     }
+
+
+def orders(sort: str) -> list[tuple[str, str]]:
+    """Return the orders that can be chosen, and the one that holds."""
+    named = list(ORDERS.items())
+    return named if sort in ORDERS else [*named, (sort, f"{sort.removeprefix('-')}, {_direction(sort)}")]
+
+
+def _direction(sort: str) -> str:
+    return "descending" if sort.startswith("-") else "ascending"
 
 
 def options(rates: Iterable[Row], wanted: Wanted) -> dict[str, list[tuple[str, str]]]:
