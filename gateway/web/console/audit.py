@@ -51,9 +51,9 @@ def _wanted(request: web.Request, sent: Mapping[str, str]) -> tuple[RecordFilter
     """Return what is asked for, and what is wrong with it at its field."""
     faults: list[Fault] = []
     numbers, times = {"first": 1, "last": HIGHEST}, {"since": "", "until": ""}
-    for name in numbers:
+    for name, usual in tuple(numbers.items()):
         try:
-            numbers[name] = asked_number(request, name, numbers[name], lowest=1)
+            numbers[name] = asked_number(request, name, usual, lowest=1)
         except InvalidInput:
             faults.append(Fault(name, "Write the number of a record, from 1 on"))
     for name in times:
