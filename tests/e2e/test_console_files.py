@@ -44,6 +44,10 @@ def test_a_faulty_file_is_mended_where_it_was_pasted(browser: Browser, daemon: D
         summary.get_by_role("link", name="Line 2, column 5 WarningThreshold").click()
         expect(page).to_have_url(re.compile("#line-2$"))
         expect(page.locator("#line-2 mark").first).to_contain_text("many")
+        page.set_viewport_size({"width": 360, "height": 740})
+        remedy = page.locator(".fault", has_text="many").last.bounding_box()
+        assert remedy is not None
+        assert remedy["x"] + remedy["width"] <= 360  # it is read without moving the table
         text = page.get_by_label("Or its text")
         expect(text).to_have_value(re.compile(HEADER))
         text.fill(text.input_value().replace("many", warning))
@@ -225,7 +229,14 @@ def test_what_it_would_have_done_comes_by_itself_and_holds_no_approval_back(
         found = page.locator('#backtest[data-progress="done"]')
         expect(found).to_contain_text("with this file", timeout=60_000)
         expect(found.get_by_role("row", name=re.compile("Read Supply Status"))).to_contain_text("327")
+        # A reader hears the first sentences once it is worked out, not the table.
+        expect(page.locator("[aria-live] table, [role=status] table")).to_have_count(0)
+        heard = page.locator("#backtest-said")
+        expect(heard).to_contain_text(
+            "with this file 1 warning, 5 quarantines; with what is in force now 5 warnings"
+        )
         assert_accessible(page)
+        assert_fits(page)
     with opened(browser, own_daemon.url, java_script_enabled=False) as page:
         sign_in(page, "carol")
         page.goto(f"/files/{number}")
