@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -126,6 +127,26 @@ def test_the_overview_changes_while_somebody_looks(browser: Browser, own_daemon:
         own_daemon.submit(row(3, 5), name="waiting.csv")
         expect(page.locator("#waiting")).to_contain_text("ADT files to approve or reject: 1")
         expect(page.locator("#open time").first).to_have_attribute("title", re.compile("20"))
+
+
+def test_a_page_that_is_followed_says_when_it_is_not_current_and_why(
+    browser: Browser, own_daemon: Daemon
+) -> None:
+    with opened(browser, own_daemon.url) as page:
+        sign_in(page, "olga")
+        expect(page.locator("#health")).to_contain_text("ready")
+        notice = page.locator("#not-current")
+        assert own_daemon.stop() == 0
+        expect(notice).to_contain_text("This page is not current: the gateway does not answer. It shows how")
+        assert_accessible(page)
+        own_daemon.set("http", port=urlsplit(own_daemon.url).port)
+        own_daemon.start()
+        expect(notice).to_have_count(0, timeout=20_000)
+        page.context.clear_cookies()
+        own_daemon.put_in_force(row(2, 4))
+        expect(notice).to_contain_text("your session has ended", timeout=20_000)
+        notice.get_by_role("link", name="Look again").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 def test_the_chain_is_verified_while_somebody_looks(browser: Browser, own_daemon: Daemon) -> None:

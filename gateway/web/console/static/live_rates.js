@@ -1,5 +1,5 @@
 // Keeps the counts on a page as they are now: rows change in place, none moves. See docs/live.md.
-import { localTime } from "./times.js";
+import { localTime, plainTime } from "./times.js";
 import { bar, breachWords, forecastSentence, grouped, liveKey } from "./rate_words.js";
 
 const EVENTS = "/api/v1/events?only=rates";
@@ -74,7 +74,7 @@ function take(event) {
 
 /** Say that the numbers are those of *at*; with its day, because a page may be left open for long. */
 function tellLive(at) {
-  counted = `${new Date(at).toUTCString().slice(5, 25).replace(/^0/, "")} UTC`;
+  counted = plainTime(at);
   text.title = localTime(at);
   tell("live", "good", `as of ${counted}`);
 }

@@ -7,6 +7,11 @@ export function localTime(text) {
   return Number.isNaN(moment.getTime()) ? "" : local.format(moment);
 }
 
+/** An instant for people, as the pages write it: `1 Dec 2026 00:00:00 UTC`. */
+export function plainTime(moment) {
+  return `${new Date(moment).toUTCString().slice(5, 25).replace(/^0/, "")} UTC`;
+}
+
 /** Give every time in `root` its local form as a title. */
 export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
