@@ -149,6 +149,21 @@ def test_a_page_that_is_followed_says_when_it_is_not_current_and_why(
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
+@pytest.mark.parametrize(
+    ("path", "label"), [("/quarantine", "Incident"), ("/quarantine/pm-11", "Month, UTC")]
+)
+def test_a_condition_that_is_none_stays_where_it_was_typed(
+    browser: Browser, breached: Daemon, path: str, label: str
+) -> None:
+    with opened(browser, breached.url) as page:
+        sign_in(page, "olga")
+        page.goto(path)
+        page.get_by_label(label, exact=True).fill("none")
+        page.get_by_label(label, exact=True).press("Enter")
+        expect(page.locator("input:invalid")).to_have_value("none")
+        expect(page).to_have_url(re.compile(f"{path}$"))
+
+
 def test_the_chain_is_verified_while_somebody_looks(browser: Browser, own_daemon: Daemon) -> None:
     with opened(browser, own_daemon.url) as page:
         sign_in(page, "adam")
