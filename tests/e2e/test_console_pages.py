@@ -247,7 +247,11 @@ def test_records_are_searched_over_the_page(watched: Daemon) -> None:
     assert "adt_file.approved adt-file/1" in said
     assert "adt_file.submitted" not in said
     assert "No record matches." in words(adam.get("/audit?actor=nobody"))
-    assert "Since is no date" in words(adam.get("/audit?since=2026-13-01"))
+    answer = adam.get("/audit?actor=alice&since=2026-13-01&first=x")
+    assert (answer.status, "Write the time such as 2026-12-01" in words(answer)) == (422, True)
+    assert (b'value="alice"' in answer.body, b'value="2026-13-01"' in answer.body) == (True, True)
+    assert (b'<a href="#since">' in answer.body, b'<a href="#first">' in answer.body) == (True, True)
+    assert "No record matches" not in words(answer)
     assert adam.get("/audit?since=2020-01-01+12:00&until=2099-01-01").status == 200
 
 

@@ -11,16 +11,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway.operations.rates import ShownForecast
 from gateway.web.console.drawing import bar
-from gateway.web.console.lengths import breach_words
+from gateway.web.console.lengths import breach_sentence, breach_words
 from tests.gateway.web.console.test_lengths import FORECASTS
 from tests.support.api import header_line
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 from tests.support.with_people import OTHER_SUPPLIER, SUPPLIER
 
 pytestmark = needs_chromium
 
-WIDTH = 360
 KEY = f"{SUPPLIER}~SR~7.4~PT1H~rolling"
 
 
@@ -77,6 +76,20 @@ def test_a_count_climbs_to_its_breach_while_somebody_watches(page: Page, rated: 
     assert page.evaluate("window.stays")
 
 
+def test_what_is_said_of_the_time_to_breach_moves_with_the_count(
+    browser: Browser, own_daemon: Daemon
+) -> None:
+    own_daemon.put_in_force(row(3, 5))
+    with opened(browser, own_daemon.url) as page:
+        sign_in(page, "adam")
+        page.goto(f"/rates/{KEY}")
+        expect(page.locator('[data-live="state"]')).to_have_text("live")
+        expect(page.get_by_text("Nothing is counted, so no breach is in sight.")).to_be_visible()
+        send(own_daemon, *range(7))
+        expect(page.get_by_text("The quarantine level is passed.")).to_be_visible()
+        expect(page.get_by_text("no breach is in sight")).to_have_count(0)
+
+
 def test_a_lost_connection_is_told_with_the_time_of_the_numbers_and_made_up_for(
     browser: Browser, own_daemon: Daemon
 ) -> None:
@@ -88,7 +101,10 @@ def test_a_lost_connection_is_told_with_the_time_of_the_numbers_and_made_up_for(
         expect(state).to_have_text("live")
         assert own_daemon.stop() == 0
         expect(state).to_have_text("not connected")
-        expect(text).to_have_text(re.compile(r"The numbers are old: they are those of [0-9:]{8} UTC"))
+        expect(text).to_have_text(
+            re.compile(r"The numbers are old: they are those of [0-9]+ [A-Z][a-z]+ [0-9]{4} [0-9:]{8} UTC")
+        )
+        assert text.get_attribute("title")  # what the clock here said then
         own_daemon.set("http", port=urlsplit(own_daemon.url).port)
         own_daemon.start()
         expect(state).to_have_text("live", timeout=20_000)
@@ -185,11 +201,13 @@ def test_the_browser_says_the_same_words_and_draws_the_same_bars(page: Page) -> 
         """async ({source, told, bars}) => {
             const words = await import(new URL(source.replace("live_rates", "rate_words"), location.href));
             const rate = ([count, warning, quarantine]) => words.bar({count, warning, quarantine});
-            return {told: told.map(words.breachWords), bars: bars.map(rate)};
+            const counted = (time_to_breach) => words.forecastSentence({count: 1, quarantine: 2, time_to_breach});
+            return {told: told.map(words.breachWords), bars: bars.map(rate), sentences: told.map(counted)};
         }""",
         {"source": source, "told": [_plain(each) for each in told], "bars": bars},
     )
     assert said["told"] == [breach_words(each) for each in told]
+    assert said["sentences"] == [breach_sentence(each) for each in told]
     assert said["bars"] == [_plain(bar(*each)) for each in bars]
 
 
@@ -206,6 +224,5 @@ def test_everybody_can_use_a_page(page: Page, path: str) -> None:
     if "?user" not in path:
         expect(page.locator('[data-live="state"]')).to_have_text("live")
     assert_accessible(page)
-    page.set_viewport_size({"width": WIDTH, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+    assert_fits(page)
     assert_accessible(page)

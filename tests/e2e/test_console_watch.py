@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.api import header_line, wait_for
-from tests.support.browser import assert_accessible, needs_chromium, opened, sign_in
+from tests.support.browser import assert_accessible, assert_fits, needs_chromium, opened, sign_in
 from tests.support.daemon import Daemon, row
 
 pytestmark = needs_chromium
 
-WIDTH = 360
 SENT = 70
 
 
@@ -62,8 +62,7 @@ def test_everybody_can_use_a_page(browser: Browser, breached: Daemon, path: str)
         sign_in(page, "olga")
         page.goto(path)
         assert_accessible(page)
-        page.set_viewport_size({"width": WIDTH, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+        assert_fits(page)
 
 
 def test_who_may_not_see_a_page_is_told_so_on_one(browser: Browser, breached: Daemon) -> None:
@@ -128,6 +127,41 @@ def test_the_overview_changes_while_somebody_looks(browser: Browser, own_daemon:
         own_daemon.submit(row(3, 5), name="waiting.csv")
         expect(page.locator("#waiting")).to_contain_text("ADT files to approve or reject: 1")
         expect(page.locator("#open time").first).to_have_attribute("title", re.compile("20"))
+
+
+def test_a_page_that_is_followed_says_when_it_is_not_current_and_why(
+    browser: Browser, own_daemon: Daemon
+) -> None:
+    with opened(browser, own_daemon.url) as page:
+        sign_in(page, "olga")
+        expect(page.locator("#health")).to_contain_text("ready")
+        notice = page.locator("#not-current")
+        assert own_daemon.stop() == 0
+        expect(notice).to_contain_text("This page is not current: the gateway does not answer. It shows how")
+        assert_accessible(page)
+        own_daemon.set("http", port=urlsplit(own_daemon.url).port)
+        own_daemon.start()
+        expect(notice).to_have_count(0, timeout=20_000)
+        page.context.clear_cookies()
+        own_daemon.put_in_force(row(2, 4))
+        expect(notice).to_contain_text("your session has ended", timeout=20_000)
+        notice.get_by_role("link", name="Look again").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+@pytest.mark.parametrize(
+    ("path", "label"), [("/quarantine", "Incident"), ("/quarantine/pm-11", "Month, UTC")]
+)
+def test_a_condition_that_is_none_stays_where_it_was_typed(
+    browser: Browser, breached: Daemon, path: str, label: str
+) -> None:
+    with opened(browser, breached.url) as page:
+        sign_in(page, "olga")
+        page.goto(path)
+        page.get_by_label(label, exact=True).fill("none")
+        page.get_by_label(label, exact=True).press("Enter")
+        expect(page.locator("input:invalid")).to_have_value("none")
+        expect(page).to_have_url(re.compile(f"{path}$"))
 
 
 def test_the_chain_is_verified_while_somebody_looks(browser: Browser, own_daemon: Daemon) -> None:

@@ -253,7 +253,29 @@ def test_a_session_that_ended_gives_back_what_was_pasted_and_to_no_other_site(da
     for headers in ({}, {"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
         answer = visitor.post("/files/new", {"content": text}, headers)
         assert (answer.status, answer.headers["Location"]) == (303, "/login")
-    assert sent(visitor, "x" * 2**21).status == 303
+    answer = sent(visitor, "x" * 2**21)
+    assert (answer.status, "too large to be given back" in words(answer)) == (401, True)
+
+
+def test_whatever_comes_after_the_end_of_a_session_is_told_to_have_done_nothing(daemon: Daemon) -> None:
+    """And the way leads back to the page where the form is, with what was typed into it."""
+    number = daemon.submit(row(1, 556))
+    visitor = signed_in(daemon, "bob")
+    path, here = f"/files/{number}", {"Origin": daemon.url}
+    old_token, visitor.cookies = visitor.form_token, {"adt-gateway": "over"}
+    for step, typed in (("approve", ""), ("reject", "too high, and why"), ("acknowledge", "")):
+        answer = visitor.post(f"{path}/{step}", {"reason": typed}, here)
+        assert (answer.status, "Nothing was done" in words(answer)) == (401, True)
+        assert typed in words(answer)
+        assert f'href="/login?next={path}"'.encode() in answer.body
+        assert visitor.post(f"{path}/{step}", {"reason": typed}).status == 303  # nobody says that it is ours
+    visitor.cookies.clear()
+    visitor.sign_in("bob")
+    answer = visitor.post(f"{path}/reject", {"reason": "too high, and why", "form_token": old_token}, here)
+    assert (answer.status, "You have signed in anew" in words(answer)) == (403, True)
+    assert "too high, and why" in words(answer)
+    assert f'<a href="{path}">open the page again'.encode() in answer.body
+    assert daemon.as_("bob").file(number)["state"] == "submitted"
 
 
 def test_the_past_is_told_with_numbers_and_a_failure_never_as_zero(own_daemon: Daemon) -> None:

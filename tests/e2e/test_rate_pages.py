@@ -104,6 +104,19 @@ def test_an_exception_is_marked_where_it_held(visitor: Visitor) -> None:
     assert "No level was passed in this time." in words(answer)
 
 
+def test_a_time_that_is_none_is_said_to_be_none_and_stays_in_the_form(visitor: Visitor) -> None:
+    query = "?from=2026-11-02T10:00&to=2026-11-01T10:00"
+    answer = visitor.get(f"/rates/{KEY}{query}")
+    assert (answer.status, "The end has to come after the beginning" in words(answer)) == (422, True)
+    assert b'value="2026-11-02T10:00"' in answer.body
+    assert b'href="#to"' in answer.body
+    assert "Say when the time begins" in words(visitor.get(f"/rates/{KEY}?from=&to=2026-11-01T10:00"))
+    assert visitor.get(f"/rates/{KEY}/counts.csv{query}").status == 422
+    answer = visitor.get(f"/rates/{KEY}?from=2020-01-01T00:00&to=2020-12-01T00:00")
+    assert (answer.status, "at the most 31 days are shown" in words(answer)) == (200, True)
+    assert "is a part" not in words(visitor.get(f"/rates/{KEY}?from=2020-01-01T00:00&to=2020-01-02T00:00"))
+
+
 def test_the_download_holds_every_point_with_the_levels_that_held(visitor: Visitor) -> None:
     answer = visitor.get(f"/rates/{KEY}/counts.csv?span=1h")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"

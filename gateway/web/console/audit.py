@@ -1,6 +1,7 @@
 """The audit chain: searched, read record by record, verified and downloaded."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from gateway.access import Action
 from gateway.audit.record import GENESIS, record_hash
 from gateway.errors import InvalidInput
 from gateway.store.audit_search import RecordFilter
+from gateway.web.console.form import Fault
 from gateway.web.console.page import Page
 from gateway.web.console.paging import HIGHEST, ROWS, address, asked_number, asked_text
 from gateway.web.console.records import read_content, shown_record, shown_records
@@ -26,20 +28,14 @@ async def searched(visit: Visit) -> web.StreamResponse:
     """List the records that match the conditions of the address, the newest first."""
     request, services = visit.request, visit.services
     sent = {name: asked_text(request, name) for name in CONDITIONS}
-    wanted = RecordFilter(
-        subject=sent["subject"],
-        action=sent["action"],
-        actor=sent["actor"],
-        first=asked_number(request, "first", 1),
-        last=asked_number(request, "last", HIGHEST),
-        since=_second(sent["since"], "since"),
-        until=_second(sent["until"], "until"),
-    )
+    wanted, faults = _wanted(request, sent)
     before = asked_number(request, "before", 0)
-    found = await services.looks.audit.find(visit.person, wanted, ROWS + 1, before or None)
+    found = [] if faults else await services.looks.audit.find(visit.person, wanted, ROWS + 1, before or None)
     older = address(AUDIT, sent | {"before": str(found[ROWS - 1].number)}) if len(found) > ROWS else ""
     return visit.show(
         "audit.html",
+        422 if faults else 200,
+        faults=faults,
         records=shown_records(found[:ROWS], visit.person),
         wanted=sent,
         newest=address(AUDIT, sent) if before else "",
@@ -51,21 +47,44 @@ async def searched(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _second(text: str, name: str) -> str:
-    """Return a date, with or without a time, as records are compared by; empty for nothing."""
+def _wanted(request: web.Request, sent: Mapping[str, str]) -> tuple[RecordFilter, list[Fault]]:
+    """Return what is asked for, and what is wrong with it at its field."""
+    faults: list[Fault] = []
+    numbers, times = {"first": 1, "last": HIGHEST}, {"since": "", "until": ""}
+    for name, usual in tuple(numbers.items()):
+        try:
+            numbers[name] = asked_number(request, name, usual, lowest=1)
+        except InvalidInput:
+            faults.append(Fault(name, "Write the number of a record, from 1 on"))
+    for name in times:
+        second = _second(sent[name])
+        times[name] = second or ""
+        if second is None:
+            faults.append(Fault(name, "Write the time such as 2026-12-01 or 2026-12-01 12:00"))
+    return RecordFilter(
+        sent["subject"],
+        sent["action"],
+        sent["actor"],
+        numbers["first"],
+        numbers["last"],
+        times["since"],
+        times["until"],
+    ), faults
+
+
+def _second(text: str) -> str | None:
+    """Return a date, with or without a time, as records are compared by; empty for nothing, None for what is none."""
     if not text:
         return ""
     matched = DATE_AND_TIME.fullmatch(text)
-    if matched:
-        written = f"{matched[1]}T{matched[2] or '00:00'}{matched[3] or ':00'}"
-        try:
-            datetime.fromisoformat(written).replace(tzinfo=UTC)
-        except ValueError:
-            matched = None
-        else:
-            return written
-    msg = f"{name} is no date such as 2026-12-01, nor one with a time such as 2026-12-01 12:00"
-    raise InvalidInput("query_malformed", msg, "Correct the address.")
+    if not matched:
+        return None
+    written = f"{matched[1]}T{matched[2] or '00:00'}{matched[3] or ':00'}"
+    try:
+        datetime.fromisoformat(written).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return written
 
 
 async def record(visit: Visit) -> web.StreamResponse:

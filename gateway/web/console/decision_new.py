@@ -119,5 +119,6 @@ PAGES: Final = (
         "Decide on quarantined requests",
         parent=DECISIONS,
         form_bytes=FORM_BYTES,
+        kept_field="reason",
     ),
 )

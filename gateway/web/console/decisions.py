@@ -68,7 +68,7 @@ async def shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Response
     return visit.show(
         "decision.html",
         status,
-        title=f"{found.stored.action.capitalize()} {file.row_count} quarantined requests",
+        title=f"Decision {number}: {found.stored.action.lower()} {file.row_count:,} requests",
         faults=faults,
         sent=visit.form,
         decision=found.stored,
@@ -157,7 +157,8 @@ async def _ended(visit: Visit, number: int) -> str:
 
 def _page(name: str, take: Taken, action: Action, field: str = "") -> Page:
     handler = functools.partial(step, take=take, field=field)
-    return Page("POST", f"{ONE}/{name}", handler, action, "Decision", parent=DECISIONS)
+    kept = field.partition("-")[0]  # the fields of two forms of the page are told apart by what they are for
+    return Page("POST", f"{ONE}/{name}", handler, action, "Decision", parent=DECISIONS, kept_field=kept)
 
 
 PAGES: Final = (

@@ -30,7 +30,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 def bar(count: int, warning: int | None, quarantine: int | None) -> Bar:
-    """Return the bar of a count; what is far above its levels ends at the edge. `words.js` draws the same."""
+    """Return the bar of a count; what is far above its levels ends at the edge. `rate_words.js` draws the same."""
     if warning is None or quarantine is None:
         return Bar(0.0, None, None)
     scale = BAR_WIDTH * 0.8 / max(warning, quarantine, 1)

@@ -40,7 +40,7 @@ async def backtest(visit: Visit) -> web.StreamResponse:
     first = (page - 1) * PAGE_SIZE
     return visit.show(
         "backtest.html",
-        title="What it would have done",
+        title=f"What ADT file {number} would have done",
         crumbs=[("ADT files", "/files"), (found.file.name, f"/files/{number}")],
         file=found.file,
         backtest=found,

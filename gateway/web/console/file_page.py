@@ -17,7 +17,7 @@ from gateway.store.adt_files import FileState, StoredFile
 from gateway.web.console.changes import change_filters, change_page
 from gateway.web.console.file_list import FILES, TAGS, page_number
 from gateway.web.console.form import Fault
-from gateway.web.console.page import Page
+from gateway.web.console.page import Handler, Page
 from gateway.web.console.render import plain_time
 from gateway.web.console.visit import Visit
 from gateway.web.files import approve_file, path_number
@@ -61,7 +61,7 @@ async def _shown(visit: Visit, *faults: Fault, status: int = 200) -> web.Respons
     return visit.show(
         "file.html",
         status,
-        title=review.file.name,
+        title=f"ADT file {number}: {review.file.name}",
         faults=faults,
         sent=visit.form,
         review=review,
@@ -207,12 +207,16 @@ async def _overtaken(visit: Visit, number: int, error: Conflict) -> str:
     return f"Nothing was done: {what}."
 
 
+def _step(step: Step, handler: Handler, action: Action, kept_field: str = "") -> Page:
+    return Page("POST", f"{ONE}/{step}", handler, action, "ADT file", parent=FILES, kept_field=kept_field)
+
+
 PAGES: Final = (
     Page("GET", ONE, one, Action.READ_FILES, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/approve", approve, Action.APPROVE_FILE, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/reject", reject, Action.APPROVE_FILE, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/withdraw", withdraw, Action.WITHDRAW_FILE, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/deliver", deliver, Action.DELIVER_FILE, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/{Step.HAND_OVER}", hand_over, Action.DELIVER_FILE, "ADT file", parent=FILES),
-    Page("POST", f"{ONE}/acknowledge", acknowledge, Action.ACKNOWLEDGE_FILE, "ADT file", parent=FILES),
+    _step(Step.APPROVE, approve, Action.APPROVE_FILE),
+    _step(Step.REJECT, reject, Action.APPROVE_FILE, "reason"),
+    _step(Step.WITHDRAW, withdraw, Action.WITHDRAW_FILE, "reason"),
+    _step(Step.DELIVER, deliver, Action.DELIVER_FILE),
+    _step(Step.HAND_OVER, hand_over, Action.DELIVER_FILE, "receipt"),
+    _step(Step.ACKNOWLEDGE, acknowledge, Action.ACKNOWLEDGE_FILE, "reference"),
 )

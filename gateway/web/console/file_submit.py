@@ -32,6 +32,8 @@ class Sent(msgspec.Struct, frozen=True):
     data: bytes
     text: str
     was_uploaded: bool
+    own_name: str = ""
+    """The name, where it is that of a file that was chosen: the next one that is chosen has its own."""
 
 
 async def new(visit: Visit) -> web.StreamResponse:
@@ -50,7 +52,8 @@ async def submit(visit: Visit) -> web.StreamResponse:
     files, person = visit.services.files, visit.person
     sent = _sent(visit)
     if not sent.data:
-        return _form(visit, sent, Fault("upload", "Choose a file or paste its text"), status=422)
+        fault = f"{sent.name} is empty" if sent.was_uploaded else "Choose a file or paste its text"
+        return _form(visit, sent, Fault("upload", fault), status=422)
     try:
         if visit.form.raw("do") == "check":
             return await _checked(visit, sent, await files.check(person, sent.name, sent.data))
@@ -61,7 +64,7 @@ async def submit(visit: Visit) -> web.StreamResponse:
         return _form(visit, sent, _fault(error, ""), status=error.status, duplicate=error.number)
     except InvalidInput as error:
         return _form(visit, sent, _fault(error, "name"), status=error.status)
-    warned = f" It has {check.warning_count} warnings; they stand below." if check.warning_count else ""
+    warned = f" Its warnings, {check.warning_count:,}, stand below." if check.warning_count else ""
     done = f"ADT file {file.id} is submitted. A second person must approve it.{warned}"
     return visit.go(f"{FILES}/{file.id}", done)
 
@@ -101,11 +104,13 @@ def _sent(visit: Visit) -> Sent:
     """Return what was sent; a file that was chosen goes before text that was pasted."""
     form = visit.form
     name, upload = form.text("name"), form.uploads.get("upload")
+    own_name = form.text("own_name") if name == form.text("own_name") else ""
     if upload is not None and upload.name:
-        own_name = upload.name.replace("\\", "/").rpartition("/")[2]
-        return Sent(name or own_name, upload.content, _mendable(upload.content), was_uploaded=True)
+        if not name or own_name:
+            name = own_name = upload.name.replace("\\", "/").rpartition("/")[2]
+        return Sent(name, upload.content, _mendable(upload.content), was_uploaded=True, own_name=own_name)
     text = form.raw("content")
-    return Sent(name or "adt.csv", _pasted(visit, form), text, was_uploaded=False)
+    return Sent(name or "adt.csv", _pasted(visit, form), text, was_uploaded=False, own_name=own_name)
 
 
 def _pasted(visit: Visit, form: Form) -> bytes:

@@ -1,8 +1,8 @@
-"""Lengths of time and forecasts in words; `static/words.js` says the same in the browser."""
+"""Lengths of time and forecasts in words; `static/rate_words.js` says the same in the browser."""
 
 from typing import Final
 
-from gateway.operations.rates import ShownForecast
+from gateway.operations.rates import ShownForecast, ShownRate
 
 _UNITS: Final = ((172_800, 86_400, "d"), (6000, 3600, "h"), (100, 60, "min"))
 """From so many seconds on, a unit of so many: two figures at the least, where there are two."""
@@ -32,8 +32,17 @@ def breach_words(forecast: ShownForecast | None) -> str:
     return f"{perhaps}in {length(forecast.seconds)} ({first} to {last})"
 
 
+def forecast_sentence(rate: ShownRate) -> str:
+    """Return the same of a rate, for somebody who has time to read."""
+    if rate.quarantine is None:
+        return "No threshold holds now."
+    if not rate.count:
+        return "Nothing is counted, so no breach is in sight."
+    return breach_sentence(rate.time_to_breach)
+
+
 def breach_sentence(forecast: ShownForecast | None) -> str:
-    """Return the same for somebody who has time to read."""
+    """Return a time to breach as a sentence."""
     if forecast is None:
         return "The gateway has not looked for the time to breach yet."
     if forecast.seconds == 0:

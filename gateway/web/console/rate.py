@@ -8,16 +8,17 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.access import Action
+from gateway.errors import InvalidInput
 from gateway.operations.curves import Past, read_past, with_levels
-from gateway.operations.rates import ShownRate
 from gateway.store.past_thresholds import PastEpisode
 from gateway.web.console.drawing import Chart, Frame, bar, chart, top
-from gateway.web.console.lengths import breach_sentence, breach_words, length
+from gateway.web.console.form import Fault
+from gateway.web.console.lengths import breach_words, forecast_sentence, length
 from gateway.web.console.page import Page
 from gateway.web.console.rate_key import key_path, key_text, live_key, parse_key
 from gateway.web.console.rate_list import PATH
 from gateway.web.console.rates import foretold
-from gateway.web.console.span import SPANS, Shown, shown_span
+from gateway.web.console.span import SPANS, Shown, shown_span, span_faults
 from gateway.web.console.visit import Visit
 from gateway.web.services import Services
 from thresholds.curve import joined
@@ -36,10 +37,14 @@ SIZES: Final = ((960, 320), (340, 240))
 async def rate(visit: Visit) -> web.StreamResponse:
     """Show one threshold."""
     key, shown, past = await _read(visit)
-    services = visit.services
+    services, query = visit.services, visit.request.query
+    faults = [Fault(*each) for each in span_faults(query).items()]
     many = -(-len(past.points) // TABLE_ROWS)
     return visit.show(
         "rate.html",
+        InvalidInput.status if faults else 200,
+        faults=faults,
+        sent={name: query.get(name, "") for name in ("from", "to")} if faults else None,
         title=f"{key.communication} {key.service}, {format_period(key.period_seconds)}, {key.user_id}",
         key=key,
         key_path=key_path(key),
@@ -70,7 +75,7 @@ def _now(services: Services, key: ThresholdKey) -> dict[str, Any]:
         "live_key": live_key(key),
         "bar": bar(current.count, current.warning, current.quarantine),
         "breach": breach_words(current.time_to_breach) if current.count else "not in sight",
-        "forecast": _sentence(current),
+        "forecast": forecast_sentence(current),
     }
 
 
@@ -80,14 +85,6 @@ async def _read(visit: Visit) -> tuple[ThresholdKey, Shown, Past]:
     shown = shown_span(visit.request.query, int(services.clock()))
     past = await read_past(services.database, services.history, visit.person, key, shown.span)
     return key, shown, past
-
-
-def _sentence(current: ShownRate) -> str:
-    if current.quarantine is None:
-        return "No threshold holds now."
-    if not current.count:
-        return "Nothing is counted, so no breach is in sight."
-    return breach_sentence(current.time_to_breach)
 
 
 def _charts(past: Past, shown: Shown) -> list[Chart]:
@@ -112,6 +109,10 @@ def _episodes(episodes: Sequence[PastEpisode], until: int) -> Iterator[tuple[int
 
 async def counts(visit: Visit) -> web.StreamResponse:
     """Download the points of the curve as CSV."""
+    if span_faults(visit.request.query):
+        raise InvalidInput(
+            "query_malformed", "from and to are not two times, one after the other", "Correct the address."
+        )
     key, _, past = await _read(visit)
     name = f"{key_text(key)}.csv".replace("*", "any").replace("~", "_")
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}

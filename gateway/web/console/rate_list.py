@@ -53,6 +53,21 @@ _ORDERS: Final[Mapping[str, Callable[[Row], Any]]] = {
 }
 
 
+ORDERS: Final[Mapping[str, str]] = {
+    "-use": "most used first",
+    "use": "least used first",
+    "breach": "soonest breach first",
+    "headroom": "least headroom first",
+    "-count": "highest count first",
+    "-state": "worst state first",
+    "service": "service",
+    "class": "class",
+    "period": "shortest period first",
+    "user": "User ID",
+}
+"""The orders that the form names; the headers of the table give every one in both directions."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What somebody wants to see of the rates; what makes no sense is left out."""
 
@@ -136,12 +151,28 @@ def values_of(row: Row) -> dict[str, str]:
     }
 
 
-def options(rates: Iterable[Row]) -> dict[str, list[tuple[str, str]]]:
-    """Return what each filter can be set to, as pairs of value and label, in the order of the list."""
+def orders(sort: str) -> list[tuple[str, str]]:
+    """Return the orders that can be chosen, and the one that holds."""
+    named = list(ORDERS.items())
+    return named if sort in ORDERS else [*named, (sort, f"{sort.removeprefix('-')}, {_direction(sort)}")]
+
+
+def _direction(sort: str) -> str:
+    return "descending" if sort.startswith("-") else "ascending"
+
+
+def options(rates: Iterable[Row], wanted: Wanted) -> dict[str, list[tuple[str, str]]]:
+    """Return what each filter can be set to, as pairs of value and label, in the order of the list.
+
+    Every state is among them, and so is what is *wanted* where no row has it: the form shows what holds.
+    """
     rows = [(row, values_of(row)) for row in rates]
     found: dict[str, list[tuple[str, str]]] = {}
     for name in FILTERS:
         first = {values[name]: row for row, values in reversed(rows)}
         known = sorted(first, key=lambda value: _ORDERS[name](first[value]))
-        found[name] = [("", "any"), *[(value, value) for value in known]]
+        known = [*_SEVERITY] if name == "state" else known
+        asked = wanted.filters.get(name, "")
+        absent = [(asked, f"{asked} (none now)")] if asked and asked not in known else []
+        found[name] = [("", "any"), *[(value, value) for value in known], *absent]
     return found

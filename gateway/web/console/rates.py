@@ -12,7 +12,7 @@ from gateway.web.console.drawing import Bar, bar, spark
 from gateway.web.console.lengths import breach_words
 from gateway.web.console.page import Page
 from gateway.web.console.rate_key import key_path, live_key
-from gateway.web.console.rate_list import PATH, Row, Wanted, arranged, options, wanted
+from gateway.web.console.rate_list import PATH, Row, Wanted, arranged, options, orders, wanted
 from gateway.web.console.visit import Visit
 from gateway.web.services import Services
 
@@ -46,7 +46,8 @@ async def rates(visit: Visit) -> web.StreamResponse:
         wanted=want,
         found=found,
         listed=[_listed(services, row) for row in _foretold(services, found.rows)],
-        options=options(rows),
+        options=options(rows, want),
+        orders=orders(want.sort),
         now=services.clock(),
         total=len(rows),
     )

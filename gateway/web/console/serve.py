@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from gateway.errors import NotAuthenticated
+from gateway.errors import NotAuthenticated, NotPermitted
 from gateway.web.console.cookie import session_of
 from gateway.web.console.flash import forget, told
 from gateway.web.console.form import Form, read_form
 from gateway.web.console.page import PAGE, Page
 from gateway.web.console.same_site import TOKEN_FIELD, check_origin, check_token
-from gateway.web.console.session_over import given_back
+from gateway.web.console.session_over import given_back, of_earlier_session
 from gateway.web.console.visit import Visit
 
 CHANGE_PATH: Final = "/account/password"
@@ -39,7 +39,12 @@ def served(page: Page) -> Serve:
         if page.method != "GET":
             check_origin(request)
             form = await read_form(request, page.form_bytes)
-            check_token(form.raw(TOKEN_FIELD), session)
+            try:
+                check_token(form.raw(TOKEN_FIELD), session)
+            except NotPermitted:
+                if kept := of_earlier_session(request, session, page, form):
+                    return kept
+                raise
             try:
                 session = await session_of(request)  # a form may arrive as slowly as its sender likes
             except NotAuthenticated:

@@ -153,7 +153,7 @@ _READ: Final = Action.READ_MONITORING
 PAGES: Final = (
     Page("GET", SILENCES, listed, _READ, "Silences", navigation=True),
     Page("GET", NEW, ask, Action.SILENCE, "New silence", parent=SILENCES),
-    Page("POST", NEW, create, Action.SILENCE, "New silence", parent=SILENCES),
+    Page("POST", NEW, create, Action.SILENCE, "New silence", parent=SILENCES, kept_field="reason"),
     Page("GET", ONE, one, _READ, "Silence", parent=SILENCES),
-    Page("POST", f"{ONE}/end", end, Action.SILENCE, "Silence", parent=SILENCES),
+    Page("POST", f"{ONE}/end", end, Action.SILENCE, "Silence", parent=SILENCES, kept_field="reason"),
 )

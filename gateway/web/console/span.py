@@ -28,6 +28,8 @@ class Shown(msgspec.Struct, frozen=True):
     now: int
     fit: bool
     """Whether the scale fits the counts and leaves out levels that are far above."""
+    is_part: bool = False
+    """Whether it is not the whole of what was asked for."""
 
     def query(self, name: str = "", span: Span | None = None, *, fit: bool | None = None) -> str:
         """Return the query of another span, or of another scale."""
@@ -81,11 +83,25 @@ def shown_span(query: Mapping[str, str], now: int) -> Shown:
     fit = query.get("fit") == "counts"
     since, until = _instant(query.get("from", "")), _instant(query.get("to", ""))
     if since is not None and until is not None and since < until:
-        return Shown(_within(since, until, now), "", now, fit)
+        span = _within(since, until, now)
+        return Shown(span, "", now, fit, is_part=span.since > since or span.until < until - until % MINUTE)
     name = query.get("span", USUAL)
     if name not in SPANS:
         name = USUAL
     return Shown(Span(_end(now) - SPANS[name], _end(now)), name, now, fit)
+
+
+def span_faults(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with two chosen times, by the field it is about."""
+    if not (query.get("from") or query.get("to")):
+        return {}
+    since, until = _instant(query.get("from", "")), _instant(query.get("to", ""))
+    found = {"from": "Say when the time begins"} if since is None else {}
+    if until is None:
+        found["to"] = "Say when the time ends"
+    elif since is not None and since >= until:
+        found["to"] = "The end has to come after the beginning"
+    return found
 
 
 def _instant(text: str) -> int | None:

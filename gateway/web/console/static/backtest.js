@@ -15,13 +15,19 @@ async function follow(place, address) {
       await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
       continue;
     }
-    place.replaceChildren(...found.childNodes);
-    place.dataset.progress = found.dataset.progress;
-    showLocalTimes(place);
+    if (found.dataset.progress !== place.dataset.progress) show(place, found);
     if (!["waiting", "running"].includes(found.dataset.progress)) return;
-    place.querySelector(".again")?.remove();
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Put what was found into `place`; a screen reader hears its first sentences, not the table. */
+function show(place, found) {
+  place.replaceChildren(...found.childNodes);
+  place.dataset.progress = found.dataset.progress;
+  showLocalTimes(place);
+  said.textContent = place.querySelector("p").textContent.replace(/\s+/g, " ").trim();
+  if (["waiting", "running"].includes(found.dataset.progress)) place.querySelector(".again")?.remove();
 }
 
 /** The section of the page at `address`; BUSY where it is not its turn yet; nothing where it cannot be had: the link stays. */
@@ -37,4 +43,5 @@ async function load(address) {
 }
 
 const place = document.querySelector("#backtest[data-load]");
+const said = document.querySelector("#backtest-said");
 if (place) follow(place, place.dataset.load);

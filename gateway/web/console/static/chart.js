@@ -1,4 +1,6 @@
 // Reads a curve out where the pointer is, and zooms into what is dragged over. Links and the form do it without.
+import { localTime } from "./times.js";
+
 const clock = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
 });
@@ -33,6 +35,7 @@ function bring(figure) {
     const words = `${clock.format((second + 1) * 1000)} UTC: count ${highest.toLocaleString("en-GB")}, ` +
       `${arrivals.toLocaleString("en-GB")} counted since the point before`;
     output.textContent = words;
+    output.title = localTime((second + 1) * 1000);
     slider.value = index;
     slider.setAttribute("aria-valuetext", words);
     for (const chart of charts) {

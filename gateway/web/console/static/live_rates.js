@@ -1,5 +1,6 @@
 // Keeps the counts on a page as they are now: rows change in place, none moves. See docs/live.md.
-import { bar, breachWords, grouped, liveKey } from "./rate_words.js";
+import { localTime, plainTime } from "./times.js";
+import { bar, breachWords, forecastSentence, grouped, liveKey } from "./rate_words.js";
 
 const EVENTS = "/api/v1/events?only=rates";
 const SILENT_MS = 40000; // a heartbeat comes each 15 s
@@ -37,6 +38,7 @@ function show(row, rate) {
   const drawn = bar(rate);
   for (const name of ["count", "warning", "quarantine", "headroom"]) put(row, name, grouped(rate[name]));
   put(row, "breach", rate.count ? breachWords(rate.time_to_breach) : "not in sight");
+  put(row, "forecast", forecastSentence(rate));
   put(row, "state", rate.quarantine === null ? "no threshold" : rate.state);
   const tag = field(row, "state");
   if (tag) tag.className = `tag ${rate.quarantine === null ? "plain" : KINDS[rate.state]}`;
@@ -67,7 +69,13 @@ function take(event) {
   if (there && (there.size !== total || [...rows.keys()].some((key) => !there.has(key)))) {
     refresh.textContent = "Other thresholds are in force: refresh";
   }
-  counted = `${at.slice(11, 19)} UTC`;
+  tellLive(at);
+}
+
+/** Say that the numbers are those of *at*; with its day, because a page may be left open for long. */
+function tellLive(at) {
+  counted = plainTime(at);
+  text.title = localTime(at);
   tell("live", "good", `as of ${counted}`);
 }
 
@@ -95,8 +103,7 @@ function start() {
   source = new EventSource(EVENTS);
   source.addEventListener("rates", take);
   source.addEventListener("heartbeat", (event) => {
-    counted = `${JSON.parse(event.data).at.slice(11, 19)} UTC`;
-    tell("live", "good", `as of ${counted}`);
+    tellLive(JSON.parse(event.data).at);
   });
   source.addEventListener("error", lost);
 }

@@ -21,6 +21,26 @@ export function breachWords(told) {
   return `${told.confidence === "possible" ? "perhaps " : ""}in ${length(told.seconds)} (${first} to ${last})`;
 }
 
+/** The same in a sentence, for the page of one threshold. */
+export function forecastSentence(rate) {
+  if (rate.quarantine === null) return "No threshold holds now.";
+  if (!rate.count) return "Nothing is counted, so no breach is in sight.";
+  const told = rate.time_to_breach;
+  if (told === null) return "The gateway has not looked for the time to breach yet.";
+  if (told.seconds === 0) return "The quarantine level is passed.";
+  if (told.seconds === null && told.earliest === null) {
+    return "At the present slope the quarantine level will not be passed within a day or the period.";
+  }
+  if (told.seconds === null) {
+    return "At the present slope the quarantine level will probably not be passed; if it is, then in " +
+      `${length(told.earliest ?? 0)} at the earliest.`;
+  }
+  const last = told.latest === null ? "later, or not at all" : `in ${length(told.latest)}`;
+  const sure = { possible: " It is possible, not likely.", likely: " It is likely." }[told.confidence] ?? "";
+  return `At the present slope the quarantine level will be passed in about ${length(told.seconds)}: nine of ` +
+    `ten such breaches come between ${length(told.earliest ?? 0)} from now and ${last}.${sure}`;
+}
+
 /** Width of the bar and places of the levels, in the 200 units of its drawing. */
 export function bar(rate) {
   if (rate.warning === null || rate.quarantine === null) return { count: 0, warning: null, quarantine: null };
