@@ -41,7 +41,7 @@ def visitor(daemon: Daemon) -> Visitor:
 
 
 def listed(body: bytes) -> list[str]:
-    return re.findall(r'<tr data-key="([^"]+)">', body.decode())
+    return re.findall(r'<tr[^>]* data-key="([^"]+)"', body.decode())
 
 
 def test_every_threshold_is_listed_beside_its_count_the_nearest_first(visitor: Visitor) -> None:

@@ -163,7 +163,7 @@ async def test_a_certificate_that_expires_while_the_token_is_open(
     ready: ReadyToken, open_token: OpenToken
 ) -> None:
     token = open_token(ready.config)
-    await replace_certificate(token, ready, dt.timedelta(hours=-1), dt.timedelta(seconds=3))
+    await replace_certificate(token, ready, dt.timedelta(hours=-1), dt.timedelta(seconds=10))
     artefact = await token.sign(b"data", Container.CMS_DETACHED)
     left = artefact.certificate.not_after - dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.1)
     await asyncio.sleep(left.total_seconds())

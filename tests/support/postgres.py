@@ -16,6 +16,8 @@ from typing import Final
 import psutil
 import pytest
 
+from tests.support.api import wait_for
+
 OWNER: Final = "gateway"
 OPTIONS: Final = ("listen_addresses=", "fsync=off", "synchronous_commit=off")
 """Quick, and as careless with commits as an administrator may have made it."""
@@ -69,8 +71,10 @@ class PostgresServer:
         """Keep every process of the server from running: connections stay open, and nothing answers."""
         assert self._process is not None
         server = psutil.Process(self._process.pid)
-        processes = [server, *server.children(recursive=True)]
-        for process in processes:
+        server.suspend()
+        wait_for("the server to stand still", lambda: server.status() == psutil.STATUS_STOPPED)
+        processes = [*server.children(recursive=True), server]  # from here on it begins no other session
+        for process in processes[:-1]:
             with contextlib.suppress(psutil.NoSuchProcess):  # a session may have ended meanwhile
                 process.suspend()
         try:
