@@ -87,6 +87,8 @@ class DecisionEnds:
         async with self._database.write() as connection:
             # A person may have decided on some since they were read: these are left to the decision.
             ended = await answered_undecided(connection, AT_ONCE)
+            if not ended:
+                return
             await end_requests(connection, [row.id for row in ended], int(now))
             told = [
                 {"request_id": row.request_id, "event_ref": row.event_ref, "code": row.answer_code}

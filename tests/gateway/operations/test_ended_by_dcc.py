@@ -1,5 +1,6 @@
 """Requests that the DCC held and answered though nobody has decided on them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -64,6 +65,16 @@ async def test_what_the_dcc_answered_by_itself_has_ended_and_nobody_is_said_to_h
     assert ended_now["requests"] == 2
     assert request_id(1) in str(ended_now)
     assert not await records(inbox.database, "exit_quarantine.requests_ended")
+
+
+async def test_where_nothing_is_left_to_end_nothing_is_put_on_record(inbox: Inbox) -> None:
+    """Two look at once: both find the request, and one of them ends it."""
+    await inbox.held(1)
+    inbox.machine.wait(5)
+    await inbox.take(DCC.sign(answer(request_id(1), "I0", at=inbox.machine())))
+    await asyncio.gather(look(inbox), look(inbox))
+    (ended,) = await records(inbox.database, "dcc.requests_ended")
+    assert ended["requests"] == 1
 
 
 @pytest.mark.parametrize(("code", "named"), [("I99", False), ("I99", True), ("E65", False)])
